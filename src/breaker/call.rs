@@ -1,0 +1,125 @@
+//! Calls without a tower stack.
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use pin_project_lite::pin_project;
+
+use super::{Breaker, Permit, PollGuard, Rejected};
+use crate::circuit::Outcome;
+
+impl Breaker {
+    /// Calls `f` if the circuit admits it; an error is a failure.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError::Rejected`] if the circuit did not admit the call, [`CallError::Inner`] with the
+    /// error of `f`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the call up: see [`Permit`].
+    ///
+    /// # Panics
+    ///
+    /// A panic of `f` counts as a failure and goes on unwinding.
+    pub async fn call<F, T, E>(&self, f: F) -> Result<T, CallError<E>>
+    where
+        F: AsyncFnOnce() -> Result<T, E>,
+    {
+        self.call_with(f, |result| Outcome::failure_if(result.is_err())).await
+    }
+
+    /// Calls `f` if the circuit admits it; `classify` says what its result means.
+    ///
+    /// # Errors, cancel safety, panics
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_with<F, T, E, C, O>(&self, f: F, classify: C) -> Result<T, CallError<E>>
+    where
+        F: AsyncFnOnce() -> Result<T, E>,
+        C: FnOnce(Result<&T, &E>) -> O,
+        O: Into<Outcome>,
+    {
+        let permit = Some(self.immediate().map_err(CallError::Rejected)?);
+        let (permit, result) = Guarded { call: f(), permit }.await;
+        if let Some(permit) = permit {
+            permit.record(classify(result.as_ref()).into());
+        }
+        result.map_err(CallError::Inner)
+    }
+}
+
+pin_project! {
+    /// A call with its permit, which it gives back with the result.
+    struct Guarded<F> {
+        #[pin]
+        call: F,
+        permit: Option<Permit>,
+    }
+}
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = (Option<Permit>, F::Output);
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let guard = PollGuard::new(this.permit);
+        let polled = this.call.poll(cx);
+        guard.release();
+        if polled.is_pending()
+            && let Some(permit) = this.permit
+        {
+            permit.goes_on();
+        }
+        let output = ready!(polled);
+        Poll::Ready((this.permit.take(), output))
+    }
+}
+
+/// The error of [`Breaker::call`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallError<E> {
+    /// The circuit did not admit the call.
+    Rejected(Rejected),
+    /// The call was made and failed.
+    Inner(E),
+}
+
+impl<E> CallError<E> {
+    /// The error of the call itself, if it was made.
+    pub fn into_inner(self) -> Option<E> {
+        match self {
+            Self::Inner(error) => Some(error),
+            Self::Rejected(_) => None,
+        }
+    }
+
+    /// Whether the circuit did not admit the call.
+    pub fn is_rejected(&self) -> bool {
+        matches!(self, Self::Rejected(_))
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Inner(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: Error + 'static> Error for CallError<E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Rejected(rejected) => Some(rejected),
+            Self::Inner(error) => error.source(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Where a breaker gets its time from.
+//!
+//! Unless told otherwise, a breaker uses the processor's time stamp counter where the system has a
+//! reliable one, and the operating system's monotonic clock elsewhere. Durations are always measured
+//! on a monotonic clock; the wall clock only stamps what people read.
+//!
+//! A test hands its breaker a `ManualClock`, or a `TokioClock` that follows tokio's paused time
+//! (both with the feature `test-util`). Any other source of time implements [`Clock`].
+
+mod fast;
+#[cfg(any(test, feature = "test-util"))]
+mod manual;
+mod source;
+#[cfg(any(test, feature = "test-util"))]
+mod tokio;
+
+use std::{fmt::Debug, time::SystemTime};
+
+use crate::circuit::Moment;
+
+pub(crate) use self::source::ClockSource;
+#[cfg(any(test, feature = "test-util"))]
+pub use self::{manual::ManualClock, tokio::TokioClock};
+
+/// A source of time.
+///
+/// A clock that stands still keeps open circuits open and lets nothing become slow; one that goes
+/// backwards counts as standing still. Neither makes a breaker panic or admit more than it should.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// The time on a monotonic clock, from any origin.
+    fn now(&self) -> Moment;
+
+    /// The time for people.
+    fn wall(&self) -> SystemTime;
+}

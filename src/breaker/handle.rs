@@ -1,0 +1,357 @@
+//! What permits, breakers and services point at.
+
+use std::{
+    cell::Cell,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use super::{
+    Rejected, ServiceName,
+    changes::ChangeLog,
+    core::{GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
+    event::{CallRecord, EventKind},
+    hub::Hub,
+    waiters::{Waiters, Waiting},
+};
+use crate::circuit::{Booking, Circuit, Command, Outcome, Refusal, Transition};
+
+/// A circuit, as one lane of threads reaches it.
+///
+/// A named breaker has a few handles, so that threads do not write the same reference count; a keyed
+/// one has a single handle that is the circuit.
+#[derive(Debug)]
+pub(crate) struct Handle {
+    service: ServiceName,
+    hub: Arc<Hub>,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    Own(LiveCircuit),
+    Lane { group: Arc<Group>, lane: Arc<Padded<Lane>>, index: usize },
+}
+
+/// What the handles of a named breaker share.
+#[derive(Debug)]
+struct Group {
+    circuit: LiveCircuit,
+    /// The handles of all lanes. Weak, since each of them points here: the breaker keeps them.
+    siblings: OnceLock<Box<[Weak<Handle>]>>,
+    waiters: Arc<Waiters>,
+    changes: ChangeLog,
+}
+
+impl Handle {
+    /// A handle that is its circuit.
+    pub(super) fn own(service: ServiceName, hub: Arc<Hub>, circuit: Circuit) -> Arc<Self> {
+        let circuit = LiveCircuit::new(circuit, hub.clock.clone(), Lanes::one());
+        Arc::new(Self { service, hub, place: Place::Own(circuit) })
+    }
+
+    /// The handles of a circuit with a few lanes.
+    pub(super) fn lanes(
+        service: &ServiceName,
+        hub: &Arc<Hub>,
+        circuit: Circuit,
+    ) -> Arc<[Arc<Self>]> {
+        let lanes = Lanes::many(lanes());
+        let words = match &lanes {
+            Lanes::Many(words) => words.to_vec(),
+            Lanes::One(_) => Vec::new(),
+        };
+        let group = Arc::new(Group {
+            circuit: LiveCircuit::new(circuit, hub.clock.clone(), lanes),
+            siblings: OnceLock::new(),
+            waiters: Arc::default(),
+            changes: ChangeLog::default(),
+        });
+        let handles: Arc<[Arc<Self>]> = words
+            .into_iter()
+            .enumerate()
+            .map(|(index, lane)| {
+                Arc::new(Self {
+                    service: service.unshared(),
+                    hub: Arc::clone(hub),
+                    place: Place::Lane { group: Arc::clone(&group), lane, index },
+                })
+            })
+            .collect();
+        let siblings = handles.iter().map(Arc::downgrade).collect();
+        // The group is new: nobody else has set them.
+        let _ = group.siblings.set(siblings);
+        handles
+    }
+
+    pub(crate) fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    #[inline(always)]
+    pub(crate) fn circuit(&self) -> &LiveCircuit {
+        match &self.place {
+            Place::Own(circuit) => circuit,
+            Place::Lane { group, .. } => &group.circuit,
+        }
+    }
+
+    #[inline(always)]
+    fn lane(&self) -> &Lane {
+        match &self.place {
+            Place::Own(circuit) => circuit.lanes().get(0),
+            Place::Lane { lane, .. } => &lane.0,
+        }
+    }
+
+    /// Whether this handle is of the lane that the running thread should use.
+    #[inline(always)]
+    pub(crate) fn is_near(&self) -> bool {
+        match &self.place {
+            Place::Own(_) => true,
+            Place::Lane { index, .. } => *index == thread_lane(),
+        }
+    }
+
+    /// The handle of the running thread's lane, or this one if all breakers of that lane are gone.
+    pub(crate) fn near(self: &Arc<Self>) -> Arc<Self> {
+        if let Place::Lane { group, .. } = &self.place
+            && let Some(siblings) = group.siblings.get()
+            && let Some(near) = siblings[thread_lane() % siblings.len()].upgrade()
+        {
+            return near;
+        }
+        Arc::clone(self)
+    }
+
+    // ===== calls =====
+
+    /// Asks for a call. The gate says what the permit has to look at.
+    #[inline(always)]
+    pub(crate) fn ask(&self) -> Result<GateWord, Rejected> {
+        match self.circuit().ask(self.lane()) {
+            Some(gate) => Ok(gate),
+            None => self.ask_closely(),
+        }
+    }
+
+    #[inline(never)]
+    fn ask_closely(&self) -> Result<GateWord, Rejected> {
+        let before = self.circuit().gate();
+        let asked = self.circuit().ask_closely(self.lane(), |happened| self.queue(happened));
+        self.follow_up(before);
+        asked.map_err(|refusal| self.rejected(refusal))
+    }
+
+    /// Why a call would be rejected now, if it would. Changes nothing and counts nothing.
+    #[inline(always)]
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        let circuit = self.circuit();
+        if circuit.gate().admits() { None } else { circuit.refusal() }
+    }
+
+    fn rejected(&self, refusal: Refusal) -> Rejected {
+        if refusal.command == Some(Command::RequestGrant) {
+            self.note_command(Command::RequestGrant);
+        }
+        let rejected = Rejected {
+            service: self.service.clone(),
+            state: refusal.state,
+            retry_after: refusal.retry_after,
+            reason: refusal.reason,
+        };
+        tracing::debug!(
+            service = %rejected.service,
+            state = rejected.state.as_str(),
+            reason = rejected.reason.as_str(),
+            retry_after = rejected.retry_after.map(tracing::field::debug),
+            generation = self.circuit().gate().generation(),
+            "circuit breaker: call rejected",
+        );
+        if self.hub.is_watched() {
+            self.hub.push(&self.service, EventKind::Rejected(rejected.clone()));
+            self.hub.tell();
+        }
+        rejected
+    }
+
+    /// Rejects a call that did not ask.
+    pub(crate) fn reject(&self, refusal: Refusal) -> Rejected {
+        self.lane().count_rejected();
+        self.rejected(refusal)
+    }
+
+    /// The ticks at which a call starts, where the gate has to know.
+    #[inline(always)]
+    pub(crate) fn start(&self, gate: GateWord) -> u64 {
+        if gate.is_timed() { self.ticks() } else { UNREAD }
+    }
+
+    #[inline(always)]
+    pub(crate) fn ticks(&self) -> u64 {
+        self.circuit().clock().ticks()
+    }
+
+    /// Tracks a call that goes on; returns the tag to end it with.
+    pub(crate) fn track(&self, gate: GateWord, start: u64) -> u32 {
+        let tag = self.circuit().track(self.lane(), gate, start, |happened| self.queue(happened));
+        self.follow_up(gate);
+        tag
+    }
+
+    #[inline(always)]
+    pub(crate) fn finish(&self, gate: GateWord, start: u64, tag: u32, outcome: Outcome) {
+        if tag != 0 {
+            self.circuit().untrack(self.lane(), tag, start);
+        }
+        if !(outcome.is_plain_success() && self.circuit().succeed(self.lane(), gate, start)) {
+            self.book(gate, start, outcome);
+        }
+    }
+
+    /// Ends a call that was dropped without a result.
+    #[cold]
+    pub(crate) fn give_up(&self, gate: GateWord, start: u64, tag: u32) {
+        self.circuit().untrack(self.lane(), tag, start);
+        if let Some(outcome) = self.circuit().dropped(gate, start) {
+            self.book(gate, start, outcome);
+        }
+    }
+
+    #[inline(never)]
+    fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
+        let before = self.circuit().gate();
+        let booked =
+            self.circuit().book(self.lane(), gate, start, outcome, |happened| self.queue(happened));
+        if self.hub.is_watched() {
+            let (slow, probe) = match booked.booking {
+                Booking::Counted { slow } => (slow, false),
+                Booking::Probe { slow } => (slow, true),
+                Booking::Ignored | Booking::Late => (false, false),
+            };
+            if slow || probe || !outcome.is_plain_success() || booked.booking == Booking::Late {
+                let record = CallRecord {
+                    outcome: outcome.kind(),
+                    slow,
+                    probe,
+                    late: booked.booking == Booking::Late,
+                    elapsed: booked.elapsed,
+                    generation: gate.generation(),
+                    admitted: booked.admitted,
+                };
+                self.hub.push(&self.service, EventKind::Call(record));
+            }
+        }
+        self.follow_up(before);
+    }
+
+    // ===== what follows =====
+
+    /// Does something to the circuit under its lock, and tells what happened.
+    pub(crate) fn with<R>(
+        &self,
+        op: impl FnOnce(&mut Circuit, crate::circuit::Moment, &mut crate::circuit::Transitions) -> R,
+    ) -> R {
+        let before = self.circuit().gate();
+        let ticks = self.ticks();
+        let on = |happened: &[Transition]| self.queue(happened);
+        let result = self.circuit().with(ticks, self.lane(), on, op);
+        self.follow_up(before);
+        result
+    }
+
+    pub(crate) fn look(&self) {
+        let before = self.circuit().gate();
+        self.circuit().look(self.lane(), |happened| self.queue(happened));
+        self.follow_up(before);
+    }
+
+    pub(crate) fn read<R>(&self, op: impl FnOnce(&mut Circuit, super::core::Read) -> R) -> R {
+        self.circuit().read(self.lane(), op)
+    }
+
+    pub(crate) fn configure(
+        &self,
+        op: impl FnOnce(&mut Circuit, crate::circuit::Moment, &mut crate::circuit::Transitions),
+    ) {
+        let before = self.circuit().gate();
+        self.circuit().configure(self.lane(), |happened| self.queue(happened), op);
+        self.hub.push(&self.service, EventKind::SettingsChanged);
+        self.follow_up(before);
+    }
+
+    /// Queues transitions in their order. Runs under the circuit's lock.
+    fn queue(&self, happened: &[Transition]) {
+        for &transition in happened {
+            if let Place::Lane { group, .. } = &self.place {
+                group.changes.note(transition);
+            }
+            self.hub.push(&self.service, EventKind::Transition(transition));
+        }
+    }
+
+    fn note_command(&self, command: Command) {
+        if let Place::Lane { group, .. } = &self.place {
+            group.changes.request(command);
+        }
+    }
+
+    pub(super) fn changes(&self) -> Option<&ChangeLog> {
+        match &self.place {
+            Place::Own(_) => None,
+            Place::Lane { group, .. } => Some(&group.changes),
+        }
+    }
+
+    /// Tells what was queued, and wakes who waits for another gate than `before`.
+    fn follow_up(&self, before: GateWord) {
+        self.hub.tell();
+        if self.circuit().gate() != before {
+            self.wake();
+        }
+    }
+
+    pub(crate) fn wake(&self) {
+        if let Place::Lane { group, .. } = &self.place {
+            group.waiters.wake();
+        }
+    }
+
+    /// A place among those that are woken when the gate changes; none for keyed circuits.
+    pub(crate) fn wait(&self) -> Option<Waiting> {
+        match &self.place {
+            Place::Own(_) => None,
+            Place::Lane { group, .. } => Some(Waiting::new(Arc::clone(&group.waiters))),
+        }
+    }
+}
+
+/// How many lanes a named circuit has: enough that the threads of the machine seldom share one, and
+/// few enough that whoever takes the lock visits them in well under a microsecond.
+fn lanes() -> usize {
+    static LANES: OnceLock<usize> = OnceLock::new();
+    *LANES.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        cores.next_power_of_two().clamp(4, 16)
+    })
+}
+
+/// The lane of the running thread: threads take turns when they are first seen.
+#[inline(always)]
+pub(super) fn thread_lane() -> usize {
+    thread_local!(static LANE: Cell<usize> = const { Cell::new(usize::MAX) });
+    let lane = LANE.get();
+    if lane != usize::MAX {
+        return lane;
+    }
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let lane = NEXT.fetch_add(1, Ordering::Relaxed) % lanes();
+    LANE.set(lane);
+    lane
+}

@@ -1,0 +1,245 @@
+//! The map.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use papaya::HashSet;
+
+use super::{BreakerMapBuilder, eviction::Ring};
+use crate::{
+    breaker::{Breaker, Events, Handle, ServiceName, Snapshot, builder::Parts, hub::Hub},
+    circuit::{Circuit, Moment, Settings},
+};
+
+/// How many circuits a new key makes the map look at for idle ones.
+const LOOKS: usize = 2;
+/// How many it looks at for a place when it is full.
+const LOOKS_WHEN_FULL: usize = 16;
+
+/// A breaker for each key. Cheap to clone; all clones are one map.
+///
+/// ```
+/// use tower_breaker::BreakerMap;
+///
+/// let hosts = BreakerMap::builder().capacity(1_000).build()?;
+/// let breaker = hosts.breaker("api.example.com");
+/// assert_eq!(breaker.service().as_str(), "api.example.com");
+/// # Ok::<(), tower_breaker::breaker::InvalidMap>(())
+/// ```
+///
+/// Finding a key takes no lock. A new key does, and looks at a few other circuits: those that
+/// nobody called for the idle timeout are forgotten. Where the map is full, a new key takes the
+/// place of a circuit that holds nothing but successes; if there is none among the sixteen it looks
+/// at, the key shares one *overflow* circuit with all others that found no place, and is counted. A
+/// key that is not a valid [`ServiceName`] shares it too.
+#[derive(Clone, Debug)]
+pub struct BreakerMap(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    hub: Arc<Hub>,
+    seed: u64,
+    circuits: HashSet<ByName>,
+    /// The circuits of the set once more, for eviction; its lock is that of every change.
+    ring: Mutex<Ring>,
+    overflow: Breaker,
+    overflowed: AtomicU64,
+    evicted: AtomicU64,
+}
+
+/// What a builder was told.
+pub(super) struct Config {
+    pub(super) settings: Arc<Settings>,
+    pub(super) settings_for: Option<SettingsFor>,
+    pub(super) capacity: usize,
+    pub(super) idle_timeout: Duration,
+}
+
+type SettingsFor = Box<dyn Fn(&str) -> Option<Arc<Settings>> + Send + Sync>;
+
+impl BreakerMap {
+    /// The name of the circuit that keys without a place share.
+    pub const OVERFLOW: &str = "(overflow)";
+
+    /// Builds a map.
+    pub fn builder() -> BreakerMapBuilder {
+        BreakerMapBuilder::default()
+    }
+
+    pub(super) fn new(config: Config, parts: Parts) -> Self {
+        let seed = parts.seed();
+        let hub = parts.hub();
+        let overflow = Circuit::new(Arc::clone(&config.settings), seed);
+        let name = ServiceName::trusted(Self::OVERFLOW);
+        let overflow = Breaker::kept(Handle::lanes(&name, &hub, overflow));
+        Self(Arc::new(Inner {
+            config,
+            hub,
+            seed,
+            circuits: HashSet::new(),
+            ring: Mutex::default(),
+            overflow,
+            overflowed: AtomicU64::new(0),
+            evicted: AtomicU64::new(0),
+        }))
+    }
+
+    /// The breaker for a key, which is made if there is none.
+    #[must_use]
+    #[inline]
+    pub fn breaker(&self, key: &str) -> Breaker {
+        self.get(key).unwrap_or_else(|| self.0.make(key))
+    }
+
+    /// The breaker for a key, if it has one.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, key: &str) -> Option<Breaker> {
+        self.0.circuits.pin().get(key).map(|found| Breaker::keyed(Arc::clone(&found.0)))
+    }
+
+    /// The breaker that keys without a place share.
+    #[must_use]
+    pub fn overflow(&self) -> &Breaker {
+        &self.0.overflow
+    }
+
+    /// How many calls were given the overflow circuit.
+    #[must_use]
+    pub fn overflowed(&self) -> u64 {
+        self.0.overflowed.load(Ordering::Relaxed)
+    }
+
+    /// How many circuits were forgotten.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.0.evicted.load(Ordering::Relaxed)
+    }
+
+    /// How many keys have a circuit.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.ring().len()
+    }
+
+    /// Whether no key has a circuit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The snapshots of all circuits, in no order. Takes the lock of each for a moment.
+    #[must_use]
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        let circuits = self.0.circuits.pin();
+        circuits.iter().map(|found| Breaker::keyed(Arc::clone(&found.0)).snapshot()).collect()
+    }
+
+    /// The events of all circuits from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        self.0.hub.subscribe()
+    }
+
+    /// Forgets all circuits that may be: not called for the idle timeout, without a call in flight,
+    /// an open time that runs, or an override. New keys do the same in small steps.
+    pub fn evict_idle(&self) {
+        let mut ring = self.0.ring();
+        let all = ring.len();
+        self.0.sweep(&mut ring, all);
+    }
+}
+
+impl Inner {
+    /// Makes a circuit for a new key, or finds that it has to share.
+    #[cold]
+    fn make(&self, key: &str) -> Breaker {
+        let Ok(service) = ServiceName::new(key) else { return self.share() };
+        let settings = self.config.settings_for.as_ref().and_then(|settings_for| settings_for(key));
+        let settings = settings.unwrap_or_else(|| Arc::clone(&self.config.settings));
+
+        let mut ring = self.ring();
+        if let Some(found) = self.circuits.pin().get(key) {
+            return Breaker::keyed(Arc::clone(&found.0));
+        }
+        self.sweep(&mut ring, LOOKS);
+        if ring.len() >= self.config.capacity {
+            match ring.evict_one(LOOKS_WHEN_FULL, self.now(), self.config.idle_timeout) {
+                Some(handle) => self.forget(&handle),
+                None => return self.share(),
+            }
+        }
+        let seed = self.seed ^ fastrand::u64(..);
+        let handle = Handle::own(service, Arc::clone(&self.hub), Circuit::new(settings, seed));
+        ring.push(Arc::clone(&handle), self.now());
+        self.circuits.pin().insert(ByName(Arc::clone(&handle)));
+        Breaker::keyed(handle)
+    }
+
+    fn share(&self) -> Breaker {
+        self.overflowed.fetch_add(1, Ordering::Relaxed);
+        self.overflow.clone()
+    }
+
+    fn sweep(&self, ring: &mut Ring, looks: usize) {
+        ring.evict_idle(looks, self.now(), self.config.idle_timeout, |handle| self.forget(handle));
+    }
+
+    /// A call that has just found the circuit and not taken its permit yet keeps it to itself; what
+    /// it comes to is lost with it.
+    fn forget(&self, handle: &Handle) {
+        self.circuits.pin().remove(handle.service().as_str());
+        self.evicted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Moment {
+        self.hub.clock.moment(self.hub.clock.ticks())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A circuit in a set, known by its name.
+#[derive(Debug)]
+struct ByName(Arc<Handle>);
+
+impl Borrow<str> for ByName {
+    fn borrow(&self) -> &str {
+        self.0.service()
+    }
+}
+
+impl Hash for ByName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.service().as_str().hash(state);
+    }
+}
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.service() == other.0.service()
+    }
+}
+
+impl Eq for ByName {}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("settings", &self.settings)
+            .field("capacity", &self.capacity)
+            .field("idle_timeout", &self.idle_timeout)
+            .finish_non_exhaustive()
+    }
+}

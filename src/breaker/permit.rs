@@ -1,0 +1,117 @@
+//! One admitted call.
+
+use std::sync::Arc;
+
+use super::{
+    Handle, ServiceName,
+    core::{GateWord, UNREAD},
+};
+use crate::circuit::Outcome;
+
+/// One admitted call, which ends when the permit is consumed or dropped.
+///
+/// A permit that is dropped without a result is a call that was given up: it is ignored, and a
+/// probe's place is free again; but if it had lived for `slow_call_duration_threshold` it counts as
+/// a failure. Its result decides nothing if the circuit has changed its state meanwhile.
+#[derive(Debug)]
+#[must_use = "dropping a permit gives the call up"]
+pub struct Permit {
+    /// None once the permit was consumed.
+    handle: Option<Arc<Handle>>,
+    gate: GateWord,
+    /// When the call started, in ticks, or that nobody had to know yet.
+    start: u64,
+    /// How the call is known among those in flight, zero if it is not.
+    tag: u32,
+}
+
+impl Permit {
+    /// A permit whose start is read only where the gate has to know it. Its owner calls
+    /// [`goes_on`](Self::goes_on) when the call does not end at once.
+    #[inline(always)]
+    pub(crate) fn immediate(handle: Arc<Handle>, gate: GateWord) -> Self {
+        let start = handle.start(gate);
+        Self { handle: Some(handle), gate, start, tag: 0 }
+    }
+
+    /// A permit of a call that goes on from now.
+    #[inline(always)]
+    pub(crate) fn begun(handle: Arc<Handle>, gate: GateWord) -> Self {
+        let start = handle.ticks();
+        let mut permit = Self { handle: Some(handle), gate, start, tag: 0 };
+        if gate.is_tracked() {
+            permit.goes_on();
+        }
+        permit
+    }
+
+    /// The call did not end at once: notes its start, and that it is in flight.
+    #[inline]
+    pub(crate) fn goes_on(&mut self) {
+        let Some(handle) = &self.handle else { return };
+        if self.start == UNREAD {
+            self.start = handle.ticks();
+        }
+        if self.gate.is_tracked() && self.tag == 0 {
+            self.tag = handle.track(self.gate, self.start);
+        }
+    }
+
+    /// Whether the circuit is still of the generation that admitted the call.
+    pub(crate) fn is_current(&self) -> bool {
+        let current = |handle: &Arc<Handle>| handle.circuit().gate().generation();
+        self.handle.as_ref().is_some_and(|handle| current(handle) == self.gate.generation())
+    }
+
+    /// The permit of a call that begins only now.
+    pub(crate) fn restarted(mut self) -> Self {
+        if let Some(handle) = &self.handle {
+            self.start = handle.start(self.gate);
+        }
+        self
+    }
+
+    /// The generation that the call was admitted under.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.gate.generation()
+    }
+
+    /// What the breaker protects.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceName> {
+        self.handle.as_deref().map(Handle::service)
+    }
+
+    pub(crate) fn handle(&self) -> Option<&Handle> {
+        self.handle.as_deref()
+    }
+
+    /// Ends the call with an outcome.
+    #[inline(always)]
+    pub fn record(mut self, outcome: Outcome) {
+        if let Some(handle) = self.handle.take() {
+            handle.finish(self.gate, self.start, self.tag, outcome);
+        }
+    }
+
+    /// Ends the call as [`Outcome::SUCCESS`].
+    #[inline(always)]
+    pub fn success(self) {
+        self.record(Outcome::SUCCESS);
+    }
+
+    /// Ends the call as [`Outcome::FAILURE`].
+    pub fn failure(self) {
+        self.record(Outcome::FAILURE);
+    }
+}
+
+impl Drop for Permit {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.give_up(self.gate, self.start, self.tag);
+        }
+    }
+}

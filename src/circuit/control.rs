@@ -1,0 +1,75 @@
+//! What people do to a circuit: overrides, resets, new settings.
+
+use std::sync::Arc;
+
+use super::{
+    machine::{Circuit, Phase},
+    moment::Moment,
+    reason::Reason,
+    settings::Settings,
+    state::Override,
+    transition::{Origin, Transitions},
+    window::Window,
+};
+
+impl Circuit {
+    /// Sets a state that stays until it is lifted, with an empty window. Setting the one that is in
+    /// force begins a generation too.
+    pub fn set_override(&mut self, over: Override, now: Moment, out: &mut Transitions) {
+        let from = self.state();
+        self.override_ = Some(over);
+        self.forget();
+        self.report(from, Reason::Overridden, Origin::Operator, now, out);
+    }
+
+    /// The override in force.
+    #[must_use]
+    pub fn override_in_force(&self) -> Option<Override> {
+        self.override_
+    }
+
+    /// Lifts the override: the circuit is closed with an empty window. Does nothing without one.
+    pub fn lift_override(&mut self, now: Moment, out: &mut Transitions) {
+        let from = self.state();
+        if self.override_.take().is_some() {
+            self.forget();
+            self.report(from, Reason::OverrideLifted, Origin::Operator, now, out);
+        }
+    }
+
+    /// Clears window, counters and backoff and closes the circuit, whatever its state. An override
+    /// stays in force.
+    pub fn reset(&mut self, now: Moment, out: &mut Transitions) {
+        let from = self.state();
+        self.forget();
+        self.report(from, Reason::Reset, Origin::Operator, now, out);
+    }
+
+    fn forget(&mut self) {
+        self.phase = Phase::Closed;
+        self.reopens = 0;
+        self.trip = None;
+        self.version = self.version.next();
+        self.begin_generation();
+    }
+
+    /// Puts new settings in force without losing the window. They are judged with the next result.
+    ///
+    /// An open time that runs is not changed, and a half-open round keeps its number of probes.
+    /// Where the kind of window changes, or the length of its slices, the calls are carried over as
+    /// booked at `now`, or slice by slice.
+    pub fn configure(&mut self, settings: Arc<Settings>, now: Moment) {
+        let same_window = self.settings.sliding_window() == settings.sliding_window();
+        self.window = match self.window.take() {
+            Some(window) if settings.has_window() && same_window => Some(window),
+            Some(window) if settings.has_window() => {
+                Some(Box::new(window.resized(settings.sliding_window(), now)))
+            }
+            _ => Window::new(&settings),
+        };
+        self.settings = settings;
+        if !self.settings.slow_calls_in_flight() || !self.settings.detects_slow_calls() {
+            self.overdue = 0;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A half-open round: its places, its results and its verdict.
+
+use super::{
+    moment::Moment, outcome::OutcomeKind, reason::TripReason, settings::Settings, window::Counts,
+};
+
+/// One half-open round.
+#[derive(Clone, Debug)]
+pub(super) struct Probes {
+    pub(super) entered: Moment,
+    /// The places of the round, fixed when it begins. None where another process probes.
+    pub(super) permitted: u32,
+    /// Places of probes that are under way or finished.
+    taken: u32,
+    succeeded: u32,
+    failed: u32,
+    slow: u32,
+    /// No probe is admitted from here on: the end of a coordinator's grant.
+    admit_until: Moment,
+}
+
+/// What a round came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Verdict {
+    Close { succeeded: u32, permitted: u32 },
+    Reopen(TripReason),
+}
+
+impl Probes {
+    pub(super) fn new(entered: Moment, permitted: u32, admit_until: Moment) -> Self {
+        Self { entered, permitted, taken: 0, succeeded: 0, failed: 0, slow: 0, admit_until }
+    }
+
+    /// The end of the round, where it has one.
+    pub(super) fn deadline(&self, settings: &Settings) -> Option<Moment> {
+        settings.max_wait_in_half_open().map(|wait| self.entered + wait)
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.taken < self.permitted
+    }
+
+    pub(super) fn take_place(&mut self, now: Moment) -> bool {
+        let admitted = self.has_place() && now < self.admit_until;
+        self.taken += u32::from(admitted);
+        admitted
+    }
+
+    /// A probe that decides nothing gives its place to the next.
+    pub(super) fn return_place(&mut self) {
+        self.taken = self.taken.saturating_sub(1).max(self.finished());
+    }
+
+    pub(super) fn record(&mut self, kind: OutcomeKind, slow: bool) {
+        match kind {
+            OutcomeKind::Success => self.succeeded += 1,
+            OutcomeKind::Failure | OutcomeKind::RateOnly => self.failed += 1,
+            OutcomeKind::Ignored => return self.return_place(),
+        }
+        self.slow += u32::from(slow);
+    }
+
+    pub(super) fn finished(&self) -> u32 {
+        self.succeeded + self.failed
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            calls: u64::from(self.finished()),
+            failures: u64::from(self.failed),
+            slow_calls: u64::from(self.slow),
+        }
+    }
+
+    /// The verdict, as soon as no further probe can change it.
+    pub(super) fn verdict(&self, settings: &Settings) -> Option<Verdict> {
+        let permitted = self.permitted;
+        let threshold = settings.success_rate_threshold();
+        let needed = least_share(threshold, permitted);
+        if self.failed > permitted - needed {
+            let failed = self.failed;
+            return Some(Verdict::Reopen(TripReason::ProbesFailed {
+                failed,
+                permitted,
+                threshold,
+            }));
+        }
+        let mut may_be_slow = false;
+        if let Some(threshold) = settings.slow_call_rate_threshold() {
+            let too_many = least_share(threshold, permitted);
+            if self.slow >= too_many {
+                let slow = self.slow;
+                return Some(Verdict::Reopen(TripReason::ProbesSlow {
+                    slow,
+                    permitted,
+                    threshold,
+                }));
+            }
+            may_be_slow = self.slow + (permitted - self.finished()) >= too_many;
+        }
+        let succeeded = self.succeeded;
+        (succeeded >= needed && !may_be_slow).then_some(Verdict::Close { succeeded, permitted })
+    }
+}
+
+/// The least part of `all` that is at least `share` of it.
+///
+/// Compared by division, as the rates are: `0.1 * 30.0` is more than three, `3.0 / 30.0` is not
+/// less than `0.1`.
+fn least_share(share: f64, all: u32) -> u32 {
+    let near = (share * f64::from(all)) as u32;
+    (near.saturating_sub(1)..=all)
+        .find(|&part| f64::from(part) / f64::from(all) >= share)
+        .unwrap_or(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_share_is_exact() {
+        for all in 1..=300_u32 {
+            for part in 1..=all {
+                let share = f64::from(part) / f64::from(all);
+                assert_eq!(least_share(share, all), part, "{part} of {all}");
+            }
+        }
+        assert_eq!(least_share(0.1, 30), 3);
+        assert_eq!(least_share(f64::MIN_POSITIVE, 10), 1);
+        assert_eq!(least_share(1.0, 10_000), 10_000);
+    }
+
+    #[test]
+    fn a_place_is_returned_once_and_never_that_of_a_finished_probe() {
+        let mut probes = Probes::new(Moment::ZERO, 2, Moment::MAX);
+        assert!(probes.take_place(Moment::ZERO));
+        assert!(probes.take_place(Moment::ZERO));
+        assert!(!probes.take_place(Moment::ZERO));
+        probes.record(OutcomeKind::Success, false);
+        probes.return_place();
+        probes.return_place();
+        assert!(probes.take_place(Moment::ZERO));
+        assert!(!probes.take_place(Moment::ZERO));
+    }
+}

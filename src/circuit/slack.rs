@@ -1,0 +1,119 @@
+//! Successes that change no verdict, and many of them in one step.
+
+use std::time::Duration;
+
+use super::{
+    admission::Admission,
+    machine::{Circuit, Phase},
+    moment::Moment,
+    outcome::Outcome,
+    state::{Override, State},
+    transition::Transitions,
+};
+
+/// How many plain successes cannot change a verdict, and until when that holds.
+///
+/// Plain means neither slow nor with a Retry-After. As long as only such successes end, they need
+/// not be judged one by one: they can be counted anywhere and booked together with
+/// [`Circuit::record_successes`] before anything else is done to the circuit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slack {
+    /// How many; `u64::MAX` for any number.
+    pub successes: u64,
+    /// From here on calls may leave the window, and slack has to be asked for again.
+    pub until: Moment,
+    /// Whether the successes have to be counted at all: only where there is a window.
+    pub counted: bool,
+}
+
+impl Slack {
+    const NONE: Self = Self { successes: 0, until: Moment::ZERO, counted: false };
+}
+
+impl Circuit {
+    /// Whether time alone moves the window.
+    pub(crate) fn window_moves(&self) -> bool {
+        self.window.as_ref().is_some_and(|window| window.moves_at() < Moment::MAX)
+    }
+
+    /// How many plain successes that end from `now` on cannot change a verdict.
+    pub fn slack(&mut self, now: Moment) -> Slack {
+        if self.override_ == Some(Override::Disabled) {
+            return Slack { successes: u64::MAX, until: Moment::MAX, counted: false };
+        }
+        // The first success after a failure ends the run.
+        if !matches!(self.state(), State::Closed | State::MetricsOnly) || self.run > 0 {
+            return Slack::NONE;
+        }
+        let Some(window) = &mut self.window else {
+            return Slack { successes: u64::MAX, until: Moment::MAX, counted: false };
+        };
+        window.roll(now);
+        let (until, capacity) = (window.moves_at(), window.capacity());
+        let successes = match self.override_ {
+            Some(_) => u64::MAX,
+            None => self.harmless_successes(capacity),
+        };
+        Slack { successes, until, counted: true }
+    }
+
+    /// A success lowers both rates while nothing leaves the window, so only the one that completes
+    /// the minimum can trip, or the next one where the rates are over their bounds already: after
+    /// a change of settings, or when calls have left.
+    fn harmless_successes(&self, capacity: u64) -> u64 {
+        let counts = self.counts();
+        let minimum = u64::from(self.settings.minimum_number_of_calls());
+        let in_flight = u64::from(self.overdue);
+        let rates = [
+            (self.settings.failure_rate_threshold(), counts.failures, 0),
+            (self.settings.slow_call_rate_threshold(), counts.slow_calls + in_flight, in_flight),
+        ];
+        rates
+            .into_iter()
+            .map(|(threshold, bad, extra)| {
+                let Some(threshold) = threshold.filter(|_| bad > 0) else { return u64::MAX };
+                let calls = counts.calls + extra;
+                if calls + 1 < minimum {
+                    return minimum - calls - 1;
+                }
+                let after = (counts.calls + 1).min(capacity) + extra;
+                if bad as f64 / after as f64 >= threshold { 0 } else { u64::MAX }
+            })
+            .min()
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Books plain successes that [`slack`](Self::slack) allowed. They belong to the slice that was
+    /// the newest then.
+    pub fn record_successes(&mut self, successes: u64) {
+        if let (Phase::Closed, Some(window)) = (&self.phase, &mut self.window) {
+            window.record_successes(successes);
+        }
+    }
+
+    /// Many fast successful calls that ask and end at `now`, in one step.
+    ///
+    /// Equal to as many times [`admit`](Self::admit) and, if admitted, [`record`](Self::record)
+    /// with [`Outcome::SUCCESS`]. Returns how many of them were admitted; the rest was refused.
+    pub fn advance(&mut self, successes: u64, now: Moment, out: &mut Transitions) -> u64 {
+        let mut left = successes;
+        while left > 0 {
+            self.handle_deadline(now, out);
+            let harmless = self.slack(now).successes.min(left);
+            if harmless > 0 {
+                self.record_successes(harmless);
+                left -= harmless;
+                continue;
+            }
+            match self.admit(now, out) {
+                Admission::Admitted { generation } => {
+                    self.record(generation, Outcome::SUCCESS, Duration::ZERO, now, out);
+                    left -= 1;
+                }
+                // Nothing but time changes the answer.
+                Admission::Refused(_) => break,
+            }
+        }
+        successes - left
+    }
+}

@@ -1,0 +1,66 @@
+//! The trait of classifiers, and how they are asked.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use crate::{
+    breaker::{Permit, report_panic},
+    circuit::Outcome,
+    error::is_rejection,
+};
+
+/// Says what a result means to the circuit: see the [module docs](super).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not classify `Result<&{Res}, &{Err}>`",
+    note = "a closure needs its argument annotated: `|result: Result<&{Res}, &{Err}>| …`",
+    note = "it returns an `Outcome`, or a `bool` that means failed"
+)]
+pub trait Classify<Res, Err> {
+    /// What `result` means to the circuit.
+    ///
+    /// It runs outside every lock. If it panics, the outcome is ignored.
+    fn classify(&self, result: Result<&Res, &Err>) -> Outcome;
+}
+
+impl<F, O, Res, Err> Classify<Res, Err> for F
+where
+    F: Fn(Result<&Res, &Err>) -> O,
+    O: Into<Outcome>,
+{
+    #[inline(always)]
+    fn classify(&self, result: Result<&Res, &Err>) -> Outcome {
+        self(result).into()
+    }
+}
+
+impl<C: Classify<Res, Err>, Res, Err> Classify<Res, Err> for Arc<C> {
+    fn classify(&self, result: Result<&Res, &Err>) -> Outcome {
+        (**self).classify(result)
+    }
+}
+
+/// Asks a classifier on behalf of a permit's breaker.
+#[inline(always)]
+pub(crate) fn judge<C, Res, Err>(
+    classify: &C,
+    permit: &Permit,
+    result: Result<&Res, &Err>,
+) -> Outcome
+where
+    C: Classify<Res, Err>,
+    Err: 'static,
+{
+    if let Err(error) = result
+        && is_rejection(error)
+    {
+        return Outcome::IGNORED;
+    }
+    catch_unwind(AssertUnwindSafe(|| classify.classify(result))).unwrap_or_else(|panic| {
+        if let Some(handle) = permit.handle() {
+            report_panic(handle.hub(), handle.service(), "classifier", &*panic);
+        }
+        Outcome::IGNORED
+    })
+}

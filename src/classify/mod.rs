@@ -1,0 +1,42 @@
+//! Which results are failures.
+//!
+//! A classifier looks at a result and says what it means to the circuit: an
+//! [`Outcome`](crate::Outcome), or a `bool` that means *failed*. Any closure over
+//! `Result<&Response, &Error>` is one:
+//!
+//! ```
+//! use tower_breaker::{Breaker, CircuitBreakerLayer, Outcome};
+//!
+//! # let breaker = Breaker::builder("inventory").build()?;
+//! // The argument is annotated, so that its lifetimes are not tied to one call.
+//! let layer = CircuitBreakerLayer::new(breaker).classify(|result: Result<&u32, &std::io::Error>| {
+//!     match result {
+//!         Ok(0) => Outcome::IGNORED,
+//!         Ok(_) => Outcome::SUCCESS,
+//!         Err(_) => Outcome::FAILURE,
+//!     }
+//! });
+//! # let _: CircuitBreakerLayer<_, _, _> = layer;
+//! # Ok::<(), tower_breaker::error::InvalidName>(())
+//! ```
+//!
+//! `|result| result.is_err()` needs no annotation. A closure that is put in a variable first, or
+//! that looks into the result, does: write the types of the response and the error.
+//!
+//! When a result is classified is up to a [`Settle`]: [`AtResponse`] when the inner future is done;
+//! for streams, `AtEndOfStream` of the feature `http` when the body has ended.
+//!
+//! Whatever the classifier says, an error that is the rejection of a breaker further in is ignored:
+//! it says nothing about the service behind this one that this breaker has to protect it from. And
+//! a classifier that panics does not take the result with it: the result reaches the caller, the
+//! panic is reported once, and the outcome is ignored.
+
+mod at_response;
+mod errors;
+mod judge;
+mod settle;
+
+pub(crate) use self::judge::judge;
+pub use self::{
+    at_response::AtResponse, errors::ErrorsAsFailures, judge::Classify, settle::Settle,
+};

@@ -1,0 +1,130 @@
+//! The service.
+
+use std::{
+    mem,
+    task::{Context, Poll, ready},
+};
+
+use tower::load::Load;
+use tower_service::Service;
+
+use super::{Boxed, ErrorOf, OnReject, ResponseFuture, Select, Single, select::Ask};
+use crate::{
+    breaker::PollGuard,
+    classify::{AtResponse, ErrorsAsFailures, Settle},
+};
+
+/// A service behind a circuit breaker. Made by
+/// [`CircuitBreakerLayer`](super::CircuitBreakerLayer).
+///
+/// Clones share the circuit, and nothing else: a clone is not ready, and has reserved nothing.
+#[derive(Debug)]
+pub struct CircuitBreaker<S, P = Single, C = AtResponse<ErrorsAsFailures>, R = Boxed> {
+    inner: S,
+    /// The inner service was polled ready and has not been called since.
+    ready: bool,
+    select: P,
+    settle: C,
+    on_reject: R,
+}
+
+impl<S, P, C, R> CircuitBreaker<S, P, C, R> {
+    pub(super) fn new(inner: S, select: P, settle: C, on_reject: R) -> Self {
+        Self { inner, ready: false, select, settle, on_reject }
+    }
+
+    /// The inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service. What is done to its readiness here the breaker does not see.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, for good.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S: Clone, P: Clone, C: Clone, R: Clone> Clone for CircuitBreaker<S, P, C, R> {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            inner: self.inner.clone(),
+            // The readiness is that of the inner service that was polled.
+            ready: false,
+            select: self.select.clone(),
+            settle: self.settle.clone(),
+            on_reject: self.on_reject.clone(),
+        }
+    }
+}
+
+impl<S, P, C, R, Req> Service<Req> for CircuitBreaker<S, P, C, R>
+where
+    S: Service<Req>,
+    P: Select<Req>,
+    C: Settle<S::Response, S::Error> + Clone,
+    R: OnReject<Req, S::Response, S::Error>,
+{
+    type Response = C::Response;
+    type Error = <R as ErrorOf<S::Error>>::Error;
+    type Future = ResponseFuture<S::Future, R::Future, C, R>;
+
+    #[inline(always)]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        let ask = ready!(self.select.poll_gate(cx, self.ready));
+        if self.ready || ask == Ask::Nobody {
+            return Poll::Ready(Ok(()));
+        }
+        match ready!(self.inner.poll_ready(cx)) {
+            Ok(()) => {
+                self.ready = true;
+                Poll::Ready(Ok(()))
+            }
+            Err(error) => {
+                if let Some(permit) = self.select.blame() {
+                    let outcome = self.settle.classify_error(&permit, &error);
+                    permit.record(outcome);
+                }
+                Poll::Ready(Err(R::error(error)))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn call(&mut self, request: Req) -> Self::Future {
+        let settle = self.settle.clone();
+        // A service that was not polled ready is never called.
+        if !mem::take(&mut self.ready) {
+            let rejected = self.select.not_ready(&request);
+            return ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle);
+        }
+        match self.select.acquire(&request) {
+            Ok(permit) => {
+                let mut permit = Some(permit);
+                let guard = PollGuard::new(&mut permit);
+                let future = self.inner.call(request);
+                guard.release();
+                ResponseFuture::admitted(future, permit, settle)
+            }
+            Err(rejected) => {
+                // The inner service is still ready, and may hold a slot for it.
+                self.ready = true;
+                ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle)
+            }
+        }
+    }
+}
+
+/// The load of the inner service.
+impl<S: Load, P, C, R> Load for CircuitBreaker<S, P, C, R> {
+    type Metric = S::Metric;
+
+    fn load(&self) -> Self::Metric {
+        self.inner.load()
+    }
+}

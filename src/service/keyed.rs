@@ -1,0 +1,66 @@
+//! A circuit for each key.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    task::{Context, Poll},
+};
+
+use super::{
+    Select,
+    select::{Ask, sealed::Sealed},
+};
+use crate::{
+    breaker::{Breakers, Permit, Rejected},
+    circuit::Refusal,
+};
+
+/// A circuit for each key that requests have.
+///
+/// The key of a request is not known before the call, so the inner service is always polled ready,
+/// and an error of its readiness is no circuit's fault.
+#[derive(Clone)]
+pub struct Keyed<M, K> {
+    breakers: M,
+    key: K,
+}
+
+impl<M, K> Keyed<M, K> {
+    pub(super) fn new(breakers: M, key: K) -> Self {
+        Self { breakers, key }
+    }
+}
+
+impl<M, K> Sealed for Keyed<M, K> {}
+
+impl<M, K, Req> Select<Req> for Keyed<M, K>
+where
+    M: Breakers,
+    K: for<'a> Fn(&'a Req) -> Cow<'a, str>,
+{
+    fn poll_gate(&mut self, _: &mut Context<'_>, _: bool) -> Poll<Ask> {
+        Poll::Ready(Ask::Inner)
+    }
+
+    #[inline]
+    fn acquire(&mut self, request: &Req) -> Result<Permit, Rejected> {
+        let handle = self.breakers.breaker(&(self.key)(request)).into_handle();
+        let gate = handle.ask()?;
+        Ok(Permit::immediate(handle, gate))
+    }
+
+    fn not_ready(&mut self, request: &Req) -> Rejected {
+        let breaker = self.breakers.breaker(&(self.key)(request));
+        breaker.handle().reject(Refusal::not_ready())
+    }
+
+    fn blame(&mut self) -> Option<Permit> {
+        None
+    }
+}
+
+impl<M: fmt::Debug, K> fmt::Debug for Keyed<M, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyed").field("breakers", &self.breakers).finish_non_exhaustive()
+    }
+}

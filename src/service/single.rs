@@ -1,0 +1,109 @@
+//! One circuit for all calls of a service.
+
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{
+    OnOpen, Select,
+    select::{Ask, sealed::Sealed},
+    wait::Wait,
+};
+use crate::{
+    breaker::{Breaker, Handle, Permit, Rejected},
+    circuit::Refusal,
+};
+
+/// One circuit for all calls.
+///
+/// A clone shares the circuit. It uses the lane of the thread it is made on, and moves to that of
+/// the thread that calls it.
+pub struct Single {
+    handle: Arc<Handle>,
+    /// Keeps all lanes alive. Clones have none: a service that is cloned for each request would
+    /// write one reference count from all threads. They live off the one they were cloned from,
+    /// and should that be gone, stay on their own lane.
+    keeper: Option<Breaker>,
+    wait: Option<Box<Wait>>,
+}
+
+impl Single {
+    pub(super) fn new(breaker: Breaker) -> Self {
+        Self { handle: breaker.handle().near(), keeper: Some(breaker), wait: None }
+    }
+
+    pub(super) fn on_open(&mut self, on_open: OnOpen) {
+        self.wait = match on_open {
+            OnOpen::Reject => None,
+            OnOpen::Wait => Some(Box::default()),
+        };
+    }
+
+    /// For a service made from a layer: it keeps the lanes alive as the layer does.
+    pub(super) fn kept(&self) -> Self {
+        Self { keeper: self.keeper.clone(), ..self.clone() }
+    }
+}
+
+impl Clone for Single {
+    #[inline]
+    fn clone(&self) -> Self {
+        // What is reserved stays with the original.
+        let wait = self.wait.is_some().then(Box::default);
+        let handle =
+            if self.handle.is_near() { Arc::clone(&self.handle) } else { self.handle.near() };
+        Self { handle, keeper: None, wait }
+    }
+}
+
+impl Sealed for Single {}
+
+impl<Req> Select<Req> for Single {
+    #[inline]
+    fn poll_gate(&mut self, cx: &mut Context<'_>, ready: bool) -> Poll<Ask> {
+        if let Some(wait) = &mut self.wait {
+            ready!(wait.poll(&self.handle, cx));
+            return Poll::Ready(Ask::Inner);
+        }
+        let rejects = !ready && self.handle.refusal().is_some();
+        Poll::Ready(if rejects { Ask::Nobody } else { Ask::Inner })
+    }
+
+    #[inline(always)]
+    fn acquire(&mut self, _: &Req) -> Result<Permit, Rejected> {
+        if let Some(wait) = &mut self.wait
+            && let Some(permit) = wait.take()
+        {
+            return Ok(permit);
+        }
+        if !self.handle.is_near() {
+            self.handle = self.handle.near();
+        }
+        let gate = self.handle.ask()?;
+        Ok(Permit::immediate(Arc::clone(&self.handle), gate))
+    }
+
+    fn not_ready(&mut self, _: &Req) -> Rejected {
+        let refusal = self.handle.refusal();
+        self.handle.reject(refusal.unwrap_or_else(Refusal::not_ready))
+    }
+
+    fn blame(&mut self) -> Option<Permit> {
+        let reserved = self.wait.as_mut().and_then(|wait| wait.take());
+        reserved.or_else(|| {
+            let gate = self.handle.ask().ok()?;
+            Some(Permit::immediate(Arc::clone(&self.handle), gate))
+        })
+    }
+}
+
+impl fmt::Debug for Single {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Single")
+            .field("service", self.handle.service())
+            .field("waits", &self.wait.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,19 @@
+//! The atomics and locks of the live circuit, exchanged for loom's where loom explores them.
+
+#[cfg(not(tower_breaker_loom))]
+pub(crate) use std::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+#[cfg(tower_breaker_loom)]
+pub(crate) use loom::sync::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// Locks, and goes on after a panic elsewhere: no code of the crate's users runs under a lock, and
+/// what is behind one is whole between any two statements that can panic.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

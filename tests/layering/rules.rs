@@ -1,0 +1,75 @@
+//! The table: which top-level module may import which, and what is barred from the pure core.
+
+/// A top-level module of the crate, and what it may name.
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) name: &'static str,
+    /// The other layers it may import from: only ones that stand above it in the table.
+    pub(crate) imports: &'static [&'static str],
+    /// Paths outside the crate that it may not name, nor anything under them.
+    pub(crate) barred: &'static [&'static str],
+}
+
+/// Lowest first; a module's unit tests count as the module. `lib.rs` is above them all: it
+/// re-exports, and no layer may name what it defines.
+pub(crate) const LAYERS: &[Layer] = &[
+    layer("sync", &[]),
+    Layer { name: "circuit", imports: &[], barred: IMPURE },
+    layer("breaker", &["sync", "circuit"]),
+    layer("error", &["circuit", "breaker"]),
+    layer("classify", &["circuit", "breaker", "error"]),
+    layer("service", &["circuit", "breaker", "error", "classify"]),
+    layer("store", &["circuit"]),
+    layer("journal", &["circuit", "breaker", "store"]),
+    layer("fleet", &["circuit", "store"]),
+    layer("analysis", &["circuit", "store"]),
+    layer("alert", &["circuit", "breaker"]),
+    layer(
+        "registry",
+        &[
+            "sync", "circuit", "breaker", "error", "classify", "service", "store", "journal",
+            "fleet", "analysis", "alert",
+        ],
+    ),
+];
+
+/// What the pure state machine may not name: clocks, locks, threads, runtimes and logs.
+const IMPURE: &[&str] = &[
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "std::time::UNIX_EPOCH",
+    "chrono",
+    "quanta",
+    "time",
+    "std::sync::Condvar",
+    "std::sync::Mutex",
+    "std::sync::RwLock",
+    "parking_lot",
+    "std::thread",
+    "futures",
+    "tokio",
+    "log",
+    "tracing",
+];
+
+const fn layer(name: &'static str, imports: &'static [&'static str]) -> Layer {
+    Layer { name, imports, barred: &[] }
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static Layer> {
+    LAYERS.iter().find(|layer| layer.name == name)
+}
+
+/// One order for all of them is what makes a cycle of imports impossible.
+#[test]
+fn the_table_only_looks_up() {
+    for (row, layer) in LAYERS.iter().enumerate() {
+        for import in layer.imports {
+            assert!(
+                LAYERS[..row].iter().any(|lower| lower.name == *import),
+                "`{}` imports `{import}`, which is not above it in the table",
+                layer.name
+            );
+        }
+    }
+}
