@@ -46,11 +46,9 @@ impl Breaker {
         C: FnOnce(Result<&T, &E>) -> O,
         O: Into<Outcome>,
     {
-        let permit = Some(self.immediate().map_err(CallError::Rejected)?);
+        let permit = self.immediate().map_err(CallError::Rejected)?;
         let (permit, result) = Guarded { call: f(), permit }.await;
-        if let Some(permit) = permit {
-            permit.record(classify(result.as_ref()).into());
-        }
+        permit.record(classify(result.as_ref()).into());
         result.map_err(CallError::Inner)
     }
 }
@@ -60,22 +58,20 @@ pin_project! {
     struct Guarded<F> {
         #[pin]
         call: F,
-        permit: Option<Permit>,
+        permit: Permit,
     }
 }
 
 impl<F: Future> Future for Guarded<F> {
-    type Output = (Option<Permit>, F::Output);
+    type Output = (Permit, F::Output);
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let guard = PollGuard::new(this.permit);
         let polled = this.call.poll(cx);
         guard.release();
-        if polled.is_pending()
-            && let Some(permit) = this.permit
-        {
-            permit.goes_on();
+        if polled.is_pending() {
+            this.permit.goes_on();
         }
         let output = ready!(polled);
         Poll::Ready((this.permit.take(), output))

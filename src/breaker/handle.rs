@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Rejected, ServiceName,
+    Permit, Rejected, ServiceName,
     changes::ChangeLog,
     core::{GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
     event::{CallRecord, EventKind},
@@ -132,31 +132,56 @@ impl Handle {
 
     // ===== calls =====
 
-    /// Asks for a call. The gate says what the permit has to look at.
+    /// Asks for a healthy call. The gate says what the permit has to look at.
     #[inline(always)]
-    pub(crate) fn ask(&self) -> Result<GateWord, Rejected> {
-        match self.circuit().ask(self.lane()) {
-            Some(gate) => Ok(gate),
-            None => self.ask_closely(),
+    pub(crate) fn ask(&self) -> Option<GateWord> {
+        self.circuit().ask(self.lane())
+    }
+
+    /// A permit for a call whose owner says when it goes on.
+    #[inline(always)]
+    pub(crate) fn acquire(self: &Arc<Self>) -> Result<Permit, Rejected> {
+        match self.ask() {
+            Some(gate) => Ok(Permit::immediate(Arc::clone(self), gate)),
+            None => self.acquire_closely(false),
         }
     }
 
+    /// A permit for a call that [`ask`](Self::ask) did not admit, or that has not asked.
+    ///
+    /// One function from the gate to the rejection, which is then built where the caller wants it.
     #[inline(never)]
-    fn ask_closely(&self) -> Result<GateWord, Rejected> {
+    pub(crate) fn acquire_closely(self: &Arc<Self>, begun: bool) -> Result<Permit, Rejected> {
+        let circuit = self.circuit();
+        if let Some(refusal) = circuit.refusal() {
+            return Err(self.reject(refusal));
+        }
+        match self.ask_circuit() {
+            Ok(gate) if begun => Ok(Permit::begun(Arc::clone(self), gate)),
+            Ok(gate) => Ok(Permit::immediate(Arc::clone(self), gate)),
+            Err(refusal) => Err(self.reject(refusal)),
+        }
+    }
+
+    #[cold]
+    fn ask_circuit(&self) -> Result<GateWord, Refusal> {
         let before = self.circuit().gate();
         let asked = self.circuit().ask_closely(self.lane(), |happened| self.queue(happened));
         self.follow_up(before);
-        asked.map_err(|refusal| self.rejected(refusal))
+        asked
     }
 
-    /// Why a call would be rejected now, if it would. Changes nothing and counts nothing.
+    /// Whether a call would be rejected now. Changes nothing and counts nothing.
     #[inline(always)]
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
+    pub(crate) fn rejects(&self) -> bool {
         let circuit = self.circuit();
-        if circuit.gate().admits() { None } else { circuit.refusal() }
+        !circuit.gate().admits() && circuit.refuses()
     }
 
-    fn rejected(&self, refusal: Refusal) -> Rejected {
+    /// Counts a rejection and tells of it.
+    #[inline(always)]
+    pub(crate) fn reject(&self, refusal: Refusal) -> Rejected {
+        self.lane().count_rejected();
         if refusal.command == Some(Command::RequestGrant) {
             self.note_command(Command::RequestGrant);
         }
@@ -166,6 +191,14 @@ impl Handle {
             retry_after: refusal.retry_after,
             reason: refusal.reason,
         };
+        if tracing::enabled!(tracing::Level::DEBUG) || self.hub.is_watched() {
+            self.tell_rejection(&rejected);
+        }
+        rejected
+    }
+
+    #[cold]
+    fn tell_rejection(&self, rejected: &Rejected) {
         tracing::debug!(
             service = %rejected.service,
             state = rejected.state.as_str(),
@@ -178,13 +211,6 @@ impl Handle {
             self.hub.push(&self.service, EventKind::Rejected(rejected.clone()));
             self.hub.tell();
         }
-        rejected
-    }
-
-    /// Rejects a call that did not ask.
-    pub(crate) fn reject(&self, refusal: Refusal) -> Rejected {
-        self.lane().count_rejected();
-        self.rejected(refusal)
     }
 
     /// The ticks at which a call starts, where the gate has to know.

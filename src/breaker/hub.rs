@@ -54,6 +54,7 @@ impl Hub {
     }
 
     /// Whether anybody wants to know of more than transitions.
+    #[inline(always)]
     pub(super) fn is_watched(&self) -> bool {
         !self.observers.is_empty()
             || self.sender.get().is_some_and(|sender| sender.receiver_count() > 0)

@@ -44,10 +44,9 @@ impl Breaker {
 
     /// The handle of the running thread's lane.
     #[inline(always)]
-    fn near(&self) -> Arc<Handle> {
-        let near =
-            self.lanes.as_ref().map_or(&self.handle, |lanes| &lanes[thread_lane() % lanes.len()]);
-        Arc::clone(near)
+    fn near(&self) -> &Arc<Handle> {
+        let lanes = self.lanes.as_deref().unwrap_or_default();
+        lanes.get(thread_lane()).unwrap_or(&self.handle)
     }
 
     // ===== calls =====
@@ -61,16 +60,17 @@ impl Breaker {
     #[inline]
     pub fn try_acquire(&self) -> Result<Permit, Rejected> {
         let handle = self.near();
-        let gate = handle.ask()?;
-        Ok(Permit::begun(handle, gate))
+        match handle.ask() {
+            Some(gate) => Ok(Permit::begun(Arc::clone(handle), gate)),
+            None => handle.acquire_closely(true),
+        }
     }
 
     /// As [`try_acquire`](Self::try_acquire), for an owner that says when the call goes on.
     #[inline(always)]
     pub(super) fn immediate(&self) -> Result<Permit, Rejected> {
         let handle = self.near();
-        let gate = handle.ask()?;
-        Ok(Permit::immediate(handle, gate))
+        handle.acquire()
     }
 
     // ===== looking =====

@@ -1,12 +1,13 @@
 //! The trait of classifiers, and how they are asked.
 
 use std::{
+    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use crate::{
-    breaker::{Permit, report_panic},
+    breaker::{Handle, Permit, report_panic},
     circuit::Outcome,
     error::is_rejection,
 };
@@ -57,10 +58,17 @@ where
     {
         return Outcome::IGNORED;
     }
-    catch_unwind(AssertUnwindSafe(|| classify.classify(result))).unwrap_or_else(|panic| {
-        if let Some(handle) = permit.handle() {
-            report_panic(handle.hub(), handle.service(), "classifier", &*panic);
-        }
-        Outcome::IGNORED
-    })
+    match catch_unwind(AssertUnwindSafe(|| classify.classify(result))) {
+        Ok(outcome) => outcome,
+        Err(panic) => panicked(permit.handle(), panic),
+    }
+}
+
+/// Not given the permit, which then never has to have an address.
+#[cold]
+fn panicked(handle: Option<&Handle>, panic: Box<dyn Any + Send>) -> Outcome {
+    if let Some(handle) = handle {
+        report_panic(handle.hub(), handle.service(), "classifier", &*panic);
+    }
+    Outcome::IGNORED
 }

@@ -1,16 +1,13 @@
 //! The service.
 
-use std::{
-    mem,
-    task::{Context, Poll, ready},
-};
+use std::task::{Context, Poll, ready};
 
 use tower::load::Load;
 use tower_service::Service;
 
 use super::{Boxed, ErrorOf, OnReject, ResponseFuture, Select, Single, select::Ask};
 use crate::{
-    breaker::PollGuard,
+    breaker::{Permit, PollGuard},
     classify::{AtResponse, ErrorsAsFailures, Settle},
 };
 
@@ -97,28 +94,60 @@ where
 
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
-        let settle = self.settle.clone();
         // A service that was not polled ready is never called.
-        if !mem::take(&mut self.ready) {
-            let rejected = self.select.not_ready(&request);
-            return ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle);
+        if self.ready
+            && let Some(permit) = self.select.acquire(&request)
+        {
+            return self.admit(request, permit);
         }
-        match self.select.acquire(&request) {
-            Ok(permit) => {
-                let mut permit = Some(permit);
-                let guard = PollGuard::new(&mut permit);
-                let future = self.inner.call(request);
-                guard.release();
-                ResponseFuture::admitted(future, permit, settle)
-            }
-            Err(rejected) => {
-                // The inner service is still ready, and may hold a slot for it.
-                self.ready = true;
-                ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle)
-            }
-        }
+        self.call_closely(request)
     }
 }
+
+impl<S, P, C, R> CircuitBreaker<S, P, C, R> {
+    #[inline(always)]
+    fn admit<Req>(&mut self, request: Req, mut permit: Permit) -> FutureOf<S, C, R, Req>
+    where
+        S: Service<Req>,
+        C: Clone,
+        R: OnReject<Req, S::Response, S::Error>,
+    {
+        self.ready = false;
+        let guard = PollGuard::new(&mut permit);
+        let future = self.inner.call(request);
+        guard.release();
+        ResponseFuture::admitted(future, permit.take(), self.settle.clone())
+    }
+
+    /// All calls but the healthy ones, out of the way of those.
+    #[inline(never)]
+    fn call_closely<Req>(&mut self, request: Req) -> FutureOf<S, C, R, Req>
+    where
+        S: Service<Req>,
+        P: Select<Req>,
+        C: Clone,
+        R: OnReject<Req, S::Response, S::Error>,
+    {
+        let rejected = if self.ready {
+            match self.select.acquire_closely(&request) {
+                Ok(permit) => return self.admit(request, permit),
+                // The inner service is still ready, and may hold a slot for it.
+                Err(rejected) => rejected,
+            }
+        } else {
+            self.select.not_ready(&request)
+        };
+        let settle = self.settle.clone();
+        ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle)
+    }
+}
+
+type FutureOf<S, C, R, Req> = ResponseFuture<
+    <S as Service<Req>>::Future,
+    <R as OnReject<Req, <S as Service<Req>>::Response, <S as Service<Req>>::Error>>::Future,
+    C,
+    R,
+>;
 
 /// The load of the inner service.
 impl<S: Load, P, C, R> Load for CircuitBreaker<S, P, C, R> {

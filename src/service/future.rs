@@ -36,7 +36,7 @@ pin_project! {
         Admitted {
             // Before the inner future: it is dropped first, so that a place is free again when
             // whatever the inner future wakes looks for one.
-            permit: Option<Permit>,
+            permit: Permit,
             #[pin]
             future: F,
         },
@@ -49,7 +49,7 @@ pin_project! {
 
 impl<F, RF, C, R> ResponseFuture<F, RF, C, R> {
     #[inline(always)]
-    pub(super) fn admitted(future: F, permit: Option<Permit>, settle: C) -> Self {
+    pub(super) fn admitted(future: F, permit: Permit, settle: C) -> Self {
         let call = Call::Admitted { permit, future };
         Self { call, settle, on_reject: PhantomData }
     }
@@ -78,13 +78,10 @@ where
                 guard.release();
                 match polled {
                     Poll::Ready(result) => {
-                        let permit = permit.take().expect("polled after it was done");
-                        Poll::Ready(this.settle.settle(permit, result).map_err(R::error))
+                        Poll::Ready(this.settle.settle(permit.take(), result).map_err(R::error))
                     }
                     Poll::Pending => {
-                        if let Some(permit) = permit {
-                            permit.goes_on();
-                        }
+                        permit.goes_on();
                         Poll::Pending
                     }
                 }

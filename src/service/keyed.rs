@@ -42,11 +42,16 @@ where
         Poll::Ready(Ask::Inner)
     }
 
-    #[inline]
-    fn acquire(&mut self, request: &Req) -> Result<Permit, Rejected> {
+    #[inline(always)]
+    fn acquire(&mut self, request: &Req) -> Option<Permit> {
         let handle = self.breakers.breaker(&(self.key)(request)).into_handle();
         let gate = handle.ask()?;
-        Ok(Permit::immediate(handle, gate))
+        Some(Permit::immediate(handle, gate))
+    }
+
+    fn acquire_closely(&mut self, request: &Req) -> Result<Permit, Rejected> {
+        let handle = self.breakers.breaker(&(self.key)(request)).into_handle();
+        handle.acquire()
     }
 
     fn not_ready(&mut self, request: &Req) -> Rejected {

@@ -11,8 +11,13 @@ pub trait Select<Req>: sealed::Sealed {
     #[doc(hidden)]
     fn poll_gate(&mut self, cx: &mut Context<'_>, ready: bool) -> Poll<Ask>;
 
+    /// A permit, if the circuit admits without further questions.
     #[doc(hidden)]
-    fn acquire(&mut self, request: &Req) -> Result<Permit, Rejected>;
+    fn acquire(&mut self, request: &Req) -> Option<Permit>;
+
+    /// A permit, or the rejection, where [`acquire`](Self::acquire) gave none.
+    #[doc(hidden)]
+    fn acquire_closely(&mut self, request: &Req) -> Result<Permit, Rejected>;
 
     /// A rejection although the circuit may admit: the inner service is not ready.
     #[doc(hidden)]

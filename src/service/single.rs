@@ -47,6 +47,21 @@ impl Single {
     }
 }
 
+impl Single {
+    /// The permit that was reserved, or one from the circuit.
+    fn acquire_here(&mut self) -> Result<Permit, Rejected> {
+        if let Some(wait) = &mut self.wait
+            && let Some(permit) = wait.take()
+        {
+            return Ok(permit);
+        }
+        if !self.handle.is_near() {
+            self.handle = self.handle.near();
+        }
+        self.handle.acquire()
+    }
+}
+
 impl Clone for Single {
     #[inline]
     fn clone(&self) -> Self {
@@ -67,35 +82,30 @@ impl<Req> Select<Req> for Single {
             ready!(wait.poll(&self.handle, cx));
             return Poll::Ready(Ask::Inner);
         }
-        let rejects = !ready && self.handle.refusal().is_some();
+        let rejects = !ready && self.handle.rejects();
         Poll::Ready(if rejects { Ask::Nobody } else { Ask::Inner })
     }
 
     #[inline(always)]
-    fn acquire(&mut self, _: &Req) -> Result<Permit, Rejected> {
-        if let Some(wait) = &mut self.wait
-            && let Some(permit) = wait.take()
-        {
-            return Ok(permit);
-        }
-        if !self.handle.is_near() {
-            self.handle = self.handle.near();
+    fn acquire(&mut self, _: &Req) -> Option<Permit> {
+        if self.wait.is_some() || !self.handle.is_near() {
+            return None;
         }
         let gate = self.handle.ask()?;
-        Ok(Permit::immediate(Arc::clone(&self.handle), gate))
+        Some(Permit::immediate(Arc::clone(&self.handle), gate))
+    }
+
+    fn acquire_closely(&mut self, _: &Req) -> Result<Permit, Rejected> {
+        self.acquire_here()
     }
 
     fn not_ready(&mut self, _: &Req) -> Rejected {
-        let refusal = self.handle.refusal();
+        let refusal = self.handle.circuit().refusal();
         self.handle.reject(refusal.unwrap_or_else(Refusal::not_ready))
     }
 
     fn blame(&mut self) -> Option<Permit> {
-        let reserved = self.wait.as_mut().and_then(|wait| wait.take());
-        reserved.or_else(|| {
-            let gate = self.handle.ask().ok()?;
-            Some(Permit::immediate(Arc::clone(&self.handle), gate))
-        })
+        self.acquire_here().ok()
     }
 }
 

@@ -71,10 +71,9 @@ impl Wait {
         if let Some(waiting) = &self.waiting {
             waiting.register(cx.waker());
         }
-        if handle.refusal().is_none()
-            && let Ok(gate) = handle.ask()
+        if !handle.rejects()
+            && let Ok(permit) = handle.acquire()
         {
-            let permit = Permit::immediate(Arc::clone(handle), gate);
             *self = Self { reserved: Some(Reserved(Some(permit))), ..Self::default() };
             return Poll::Ready(());
         }

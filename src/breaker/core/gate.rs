@@ -36,10 +36,12 @@ impl GateWord {
         Self(self.0 | if tracked { TRACKED } else { 0 })
     }
 
+    #[inline(always)]
     pub(super) fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
+    #[inline(always)]
     pub(super) fn bits(self) -> u64 {
         self.0
     }

@@ -135,6 +135,7 @@ impl Lanes {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn get(&self, index: usize) -> &Lane {
         match self {
             Self::One(lane) => lane,

@@ -57,14 +57,17 @@ impl LiveCircuit {
         live
     }
 
+    #[inline(always)]
     pub(crate) fn clock(&self) -> &ClockSource {
         &self.clock
     }
 
+    #[inline(always)]
     pub(crate) fn lanes(&self) -> &Lanes {
         &self.lanes
     }
 
+    #[inline(always)]
     pub(crate) fn gate(&self) -> GateWord {
         GateWord::from_bits(self.gate.load(Ordering::Acquire))
     }
@@ -82,21 +85,9 @@ impl LiveCircuit {
         None
     }
 
-    /// Asks for a call that [`ask`](Self::ask) did not admit.
-    #[inline(never)]
+    /// Asks for a call that neither [`ask`](Self::ask) admitted nor [`refusal`](Self::refusal)
+    /// refused.
     pub(crate) fn ask_closely(&self, lane: &Lane, on: impl FnOnce(&[Transition])) -> Asked {
-        let asked = match self.refusal() {
-            Some(refusal) => Err(refusal),
-            None => self.ask_circuit(lane, on),
-        };
-        match asked {
-            Ok(_) => lane.count_admitted(),
-            Err(_) => lane.count_rejected(),
-        }
-        asked
-    }
-
-    fn ask_circuit(&self, lane: &Lane, on: impl FnOnce(&[Transition])) -> Asked {
         let mut gate = self.gate();
         let admission = self.with(self.clock.ticks(), lane, on, |circuit, now, out| {
             let admission = circuit.admit(now, out);
@@ -104,39 +95,61 @@ impl LiveCircuit {
             admission
         });
         match admission {
-            Admission::Admitted { .. } => Ok(gate),
+            Admission::Admitted { .. } => {
+                lane.count_admitted();
+                Ok(gate)
+            }
             Admission::Refused(refusal) => Err(refusal),
         }
     }
 
     /// Why a call would be refused now, as far as that can be told without the lock.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn refusal(&self) -> Option<Refusal> {
+        let (standing, until) = self.standing();
+        let (state, reason) = match standing {
+            Standing::Closed | Standing::MetricsOnly | Standing::Disabled | Standing::HasProbes => {
+                return None;
+            }
+            Standing::Open => {
+                let left = self.left(until)?;
+                return Some(Refusal::new(State::Open, Some(left), RejectReason::Open));
+            }
+            Standing::ForcedOpen => (State::ForcedOpen, RejectReason::ForcedOpen),
+            Standing::AwaitsGrant => (State::Open, RejectReason::AwaitingGrant),
+            Standing::NoProbeLeft => (State::HalfOpen, RejectReason::NoProbeLeft),
+            Standing::ProbedElsewhere => (State::HalfOpen, RejectReason::AwaitingGrant),
+        };
+        self.lasts(until).then(|| Refusal::new(state, None, reason))
+    }
+
+    /// Whether [`refusal`](Self::refusal) has one.
+    #[inline(always)]
+    pub(crate) fn refuses(&self) -> bool {
+        let (standing, until) = self.standing();
+        let asks = matches!(
+            standing,
+            Standing::Closed | Standing::MetricsOnly | Standing::Disabled | Standing::HasProbes
+        );
+        !asks && self.lasts(until)
+    }
+
+    /// What the gate says, and until when.
+    #[inline(always)]
+    fn standing(&self) -> (Standing, u64) {
         loop {
             let gate = self.gate();
             let until = self.until.load(Ordering::Acquire);
-            if gate != self.gate() {
-                continue;
+            // Both are of one state, or the gate has changed.
+            if gate == self.gate() {
+                return (gate.standing(), until);
             }
-            let refused = |state, reason| Refusal::new(state, None, reason);
-            return match gate.standing() {
-                Standing::Closed
-                | Standing::MetricsOnly
-                | Standing::Disabled
-                | Standing::HasProbes => None,
-                Standing::ForcedOpen => Some(refused(State::ForcedOpen, RejectReason::ForcedOpen)),
-                Standing::AwaitsGrant => Some(refused(State::Open, RejectReason::AwaitingGrant)),
-                Standing::Open => self
-                    .left(until)
-                    .map(|left| Refusal::new(State::Open, Some(left), RejectReason::Open)),
-                Standing::NoProbeLeft => {
-                    self.left(until).map(|_| refused(State::HalfOpen, RejectReason::NoProbeLeft))
-                }
-                Standing::ProbedElsewhere => {
-                    self.left(until).map(|_| refused(State::HalfOpen, RejectReason::AwaitingGrant))
-                }
-            };
         }
+    }
+
+    #[inline(always)]
+    fn lasts(&self, until: u64) -> bool {
+        until == u64::MAX || self.clock.ticks() < until
     }
 
     /// The time left until the gate may answer otherwise, if time alone can make it.
@@ -145,6 +158,7 @@ impl LiveCircuit {
         (until != u64::MAX).then(|| self.left(until).unwrap_or_default())
     }
 
+    #[inline(always)]
     fn left(&self, until: u64) -> Option<Duration> {
         let now = self.clock.ticks();
         (now < until).then(|| self.clock.duration(until - now))
@@ -349,6 +363,12 @@ impl LiveCircuit {
             }
             (_, until) => self.clock.ticks_at(until),
         };
+        if gate != before {
+            // Whoever sees the new time sees that the gate is not the old one any more, and asks
+            // under the lock.
+            let changing = GateWord::new(Standing::HasProbes, before.generation());
+            self.gate.store(changing.bits(), Ordering::Release);
+        }
         self.until.store(until, Ordering::Release);
         if gate != before {
             self.gate.store(gate.bits(), Ordering::Release);

@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use ahash::RandomState;
 use papaya::HashSet;
 
 use super::{BreakerMapBuilder, eviction::Ring};
@@ -48,7 +49,7 @@ struct Inner {
     config: Config,
     hub: Arc<Hub>,
     seed: u64,
-    circuits: HashSet<ByName>,
+    circuits: HashSet<ByName, RandomState>,
     /// The circuits of the set once more, for eviction; its lock is that of every change.
     ring: Mutex<Ring>,
     overflow: Breaker,
@@ -85,7 +86,7 @@ impl BreakerMap {
             config,
             hub,
             seed,
-            circuits: HashSet::new(),
+            circuits: HashSet::with_hasher(RandomState::new()),
             ring: Mutex::default(),
             overflow,
             overflowed: AtomicU64::new(0),
