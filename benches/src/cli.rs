@@ -51,7 +51,11 @@ impl Options {
             filter: None,
             json: None,
             processes: 0,
-            length: Length { rounds: 0, batch: Duration::from_millis(1) },
+            length: Length {
+                rounds: 0,
+                at_most: Duration::from_secs(25),
+                batch: Duration::from_millis(1),
+            },
             child: false,
             help: false,
         };

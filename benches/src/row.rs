@@ -59,11 +59,16 @@ pub struct Allocations {
     pub per_call: Option<f64>,
 }
 
+/// The fewest rounds of a run that takes too long.
+pub const FEWEST: u32 = 8;
+
 /// How long a run is.
 #[derive(Clone, Copy, Debug)]
 pub struct Length {
     /// Batches of each row.
     pub rounds: u32,
+    /// After this no round is begun, unless there were [`FEWEST`].
+    pub at_most: Duration,
     /// About how long one batch is.
     pub batch: Duration,
 }
@@ -140,7 +145,11 @@ impl Rows {
         for row in &mut self.rows {
             row.calibrate(length.batch);
         }
-        for _ in 0..length.rounds {
+        let start = Instant::now();
+        for round in 0..length.rounds {
+            if round >= FEWEST && start.elapsed() >= length.at_most {
+                break;
+            }
             for row in &mut self.rows {
                 row.sample();
             }

@@ -44,7 +44,7 @@ impl Breaker {
 
     /// The handle of the running thread's lane.
     #[inline(always)]
-    fn near(&self) -> &Arc<Handle> {
+    pub(crate) fn near(&self) -> &Arc<Handle> {
         let lanes = self.lanes.as_deref().unwrap_or_default();
         lanes.get(thread_lane()).unwrap_or(&self.handle)
     }

@@ -56,6 +56,7 @@ impl Circuit {
     /// Puts new settings in force without losing the window. They are judged with the next result.
     ///
     /// An open time that runs is not changed, and a half-open round keeps its number of probes.
+    /// Where the slow-call duration changes, calls in flight are forgotten until they are told anew.
     /// Where the kind of window changes, or the length of its slices, the calls are carried over as
     /// booked at `now`, or slice by slice.
     pub fn configure(&mut self, settings: Arc<Settings>, now: Moment) {
@@ -67,9 +68,11 @@ impl Circuit {
             }
             _ => Window::new(&settings),
         };
-        self.settings = settings;
-        if !self.settings.slow_calls_in_flight() || !self.settings.detects_slow_calls() {
+        let told = self.settings.slow_call_duration_threshold();
+        let counts = settings.slow_calls_in_flight() && settings.detects_slow_calls();
+        if !counts || settings.slow_call_duration_threshold() != told {
             self.overdue = 0;
         }
+        self.settings = settings;
     }
 }

@@ -94,14 +94,14 @@ impl Circuit {
             && elapsed >= self.settings.slow_call_duration_threshold();
         let counts = outcome.kind() != OutcomeKind::Ignored && self.counts_results();
         match &mut self.phase {
+            Phase::HalfOpen(probes) if outcome.kind() == OutcomeKind::Ignored => {
+                probes.return_place();
+                Booking::Ignored
+            }
             Phase::HalfOpen(probes) => {
-                probes.record(outcome.kind(), slow);
+                probes.record(outcome.is_failed(), slow);
                 self.judge_probes(now, out);
-                if outcome.kind() == OutcomeKind::Ignored {
-                    Booking::Ignored
-                } else {
-                    Booking::Probe { slow }
-                }
+                Booking::Probe { slow }
             }
             Phase::Closed if counts => {
                 self.count(outcome.kind(), slow, now);
@@ -141,7 +141,7 @@ impl Circuit {
     }
 
     /// Whether a result in closed means anything: not while the circuit is disabled.
-    fn counts_results(&self) -> bool {
+    pub(super) fn counts_results(&self) -> bool {
         self.override_ != Some(Override::Disabled)
     }
 

@@ -86,7 +86,9 @@ impl Circuit {
     /// Books plain successes that [`slack`](Self::slack) allowed. They belong to the slice that was
     /// the newest then.
     pub fn record_successes(&mut self, successes: u64) {
-        if let (Phase::Closed, Some(window)) = (&self.phase, &mut self.window) {
+        if self.counts_results()
+            && let (Phase::Closed, Some(window)) = (&self.phase, &mut self.window)
+        {
             window.record_successes(successes);
         }
     }

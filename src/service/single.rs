@@ -67,8 +67,13 @@ impl Clone for Single {
     fn clone(&self) -> Self {
         // What is reserved stays with the original.
         let wait = self.wait.is_some().then(Box::default);
-        let handle =
-            if self.handle.is_near() { Arc::clone(&self.handle) } else { self.handle.near() };
+        // The keeper first: its handle is read by all threads that clone one original, and the
+        // count that its own lane's thread writes is on the same cache line.
+        let handle = match &self.keeper {
+            Some(breaker) => Arc::clone(breaker.near()),
+            None if self.handle.is_near() => Arc::clone(&self.handle),
+            None => self.handle.near(),
+        };
         Self { handle, keeper: None, wait }
     }
 }

@@ -297,7 +297,7 @@ impl LiveCircuit {
         ledger.circuit.record_successes(self.lanes.revoke());
         if let Some(in_flight) = self.tracked(&ledger.circuit) {
             let slow = in_flight.slow(ticks);
-            if slow > 0 || ledger.circuit.slow_calls_in_flight() > 0 {
+            if slow != ledger.circuit.slow_calls_in_flight() {
                 ledger.circuit.set_slow_calls_in_flight(slow, now, &mut out);
             }
         }
@@ -339,12 +339,15 @@ impl LiveCircuit {
     fn configured(&self, ledger: &mut Ledger) {
         let settings = ledger.circuit.settings();
         let slow_after = self.clock.ticks_for(settings.slow_call_duration_threshold());
-        self.slow_after.store(slow_after, Ordering::Relaxed);
+        let known = self.slow_after.swap(slow_after, Ordering::Relaxed);
         if settings.detects_slow_calls() && settings.slow_calls_in_flight() {
             let lanes = self.lanes.count();
-            self.in_flight
-                .get_or_init(|| Box::new(InFlight::new(lanes, slow_after)))
-                .restart(slow_after);
+            self.in_flight.get_or_init(|| Box::new(InFlight::new(lanes, slow_after)));
+        }
+        if slow_after != known
+            && let Some(in_flight) = self.in_flight.get()
+        {
+            in_flight.restart(slow_after);
         }
         let ticks = self.clock.ticks();
         let lane = self.lanes.get(0);
@@ -391,6 +394,8 @@ impl LiveCircuit {
         let slice = self.clock.ticks_at(slack.until);
         match self.tracked(circuit) {
             None => slice,
+            // A reader found slow calls that the circuit has not judged: the next result does.
+            Some(in_flight) if in_flight.slow(ticks) != circuit.slow_calls_in_flight() => 0,
             Some(in_flight) => {
                 let slow_after = self.slow_after.load(Ordering::Relaxed);
                 let next = in_flight.next_slow(ticks).unwrap_or(u64::MAX);

@@ -21,6 +21,8 @@ mod in_flight;
 mod lane;
 mod ledger;
 mod live;
+#[cfg(all(test, tower_breaker_loom))]
+mod loom_tests;
 
 pub(crate) use self::{
     gate::GateWord,
