@@ -18,6 +18,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("breaker", &["sync", "circuit"]),
     layer("error", &["circuit", "breaker"]),
     layer("classify", &["circuit", "breaker", "error"]),
+    layer("retry", &["error"]),
     layer("service", &["circuit", "breaker", "error", "classify"]),
     layer("store", &["circuit"]),
     layer("journal", &["circuit", "breaker", "store"]),
