@@ -3,6 +3,8 @@ pub mod breaker;
 pub mod circuit;
 pub mod classify;
 pub mod error;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod retry;
 pub mod service;
 mod sync;

@@ -103,7 +103,7 @@ impl Handle {
     }
 
     #[inline(always)]
-    fn lane(&self) -> &Lane {
+    pub(super) fn lane(&self) -> &Lane {
         match &self.place {
             Place::Own(circuit) => circuit.lanes().get(0),
             Place::Lane { lane, .. } => &lane.0,
