@@ -3,6 +3,8 @@ pub mod breaker;
 pub mod circuit;
 pub mod classify;
 pub mod error;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod retry;

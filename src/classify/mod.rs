@@ -24,7 +24,7 @@
 //! that looks into the result, does: write the types of the response and the error.
 //!
 //! Ready-made are [`ErrorsAsFailures`], which is the default, and those for HTTP statuses and
-//! reqwest (feature `http`: the module `http` of the crate).
+//! reqwest (feature `http`: the module `http` of the crate) and for gRPC codes (feature `grpc`).
 //!
 //! When a result is classified is up to a [`Settle`]: [`AtResponse`] when the inner future is done;
 //! for streams, `http::AtEndOfStream` when the body has ended.
@@ -36,6 +36,8 @@
 
 mod at_response;
 mod errors;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 mod judge;

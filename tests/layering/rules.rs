@@ -21,6 +21,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("retry", &["error"]),
     layer("service", &["circuit", "breaker", "error", "classify"]),
     layer("http", &["breaker", "classify", "service"]),
+    layer("grpc", &["breaker", "classify", "service"]),
     layer("store", &["circuit"]),
     layer("journal", &["circuit", "breaker", "store"]),
     layer("fleet", &["circuit", "store"]),
