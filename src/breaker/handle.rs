@@ -30,6 +30,10 @@ pub(crate) struct Handle {
 }
 
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a keyed circuit is in its handle: one allocation a key"
+)]
 enum Place {
     Own(LiveCircuit),
     Lane { group: Arc<Group>, lane: Arc<Padded<Lane>>, index: usize },
