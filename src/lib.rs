@@ -20,6 +20,14 @@
 //! | [`service`] | the layer and the service, and where they belong in a stack |
 //! | [`breaker`] | [`Breaker`] and [`BreakerMap`]: calls without tower, events, snapshots, overrides, clocks |
 //! | [`classify`] | which results are failures, and when that is known |
+#![cfg_attr(
+    feature = "http",
+    doc = "| [`http`](crate::http) | HTTP: which statuses are failures, bodies that fail, rejections as responses |"
+)]
+#![cfg_attr(
+    feature = "grpc",
+    doc = "| [`grpc`](crate::grpc) | gRPC: which codes are failures, in headers and trailers, rejections as responses |"
+)]
 //! | [`error`] | the errors, and how to find a rejection behind those of other layers |
 //! | [`retry`] | a retry policy that leaves rejections alone |
 //! | [`circuit`] | the state machine by itself, without clock or lock: settings, outcomes, transitions |
