@@ -47,6 +47,7 @@ pub mod service;
 
 mod sync;
 
+#[doc(inline)]
 pub use self::{
     breaker::{
         Breaker, BreakerMap, Breakers, CallError, Event, EventKind, Events, Observer, Permit,
