@@ -30,6 +30,10 @@ pub(crate) struct Handle {
 }
 
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a keyed circuit is in its handle: one allocation a key"
+)]
 enum Place {
     Own(LiveCircuit),
     Lane { group: Arc<Group>, lane: Arc<Padded<Lane>>, index: usize },
@@ -103,7 +107,7 @@ impl Handle {
     }
 
     #[inline(always)]
-    fn lane(&self) -> &Lane {
+    pub(super) fn lane(&self) -> &Lane {
         match &self.place {
             Place::Own(circuit) => circuit.lanes().get(0),
             Place::Lane { lane, .. } => &lane.0,

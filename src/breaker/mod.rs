@@ -39,6 +39,8 @@
 
 pub mod clock;
 
+#[cfg(feature = "http")]
+mod answered;
 mod builder;
 mod call;
 mod changes;
@@ -55,6 +57,8 @@ mod rejected;
 mod snapshot;
 mod waiters;
 
+#[cfg(feature = "http")]
+pub(crate) use self::answered::AnsweredCall;
 pub use self::{
     builder::BreakerBuilder,
     call::CallError,

@@ -2,6 +2,8 @@
 
 use std::{mem, sync::Arc};
 
+#[cfg(feature = "http")]
+use super::AnsweredCall;
 use super::{
     Handle, ServiceName,
     core::{GateWord, UNREAD},
@@ -85,6 +87,13 @@ impl Permit {
 
     pub(crate) fn handle(&self) -> Option<&Handle> {
         self.handle.as_deref()
+    }
+
+    /// The answer has begun and goes on, as a body that streams.
+    #[cfg(feature = "http")]
+    pub(crate) fn answered(mut self) -> Option<AnsweredCall> {
+        let handle = self.handle.take()?;
+        Some(AnsweredCall::new(handle, self.gate, self.start, self.tag))
     }
 
     /// Ends the call with an outcome.

@@ -72,3 +72,15 @@ fn panicked(handle: Option<&Handle>, panic: Box<dyn Any + Send>) -> Outcome {
     }
     Outcome::IGNORED
 }
+
+/// Asks what a classifier says about a stream; none if it panics, which is reported.
+#[cfg(feature = "http")]
+pub(crate) fn ask<T>(handle: Option<&Handle>, classify: impl FnOnce() -> T) -> Option<T> {
+    match catch_unwind(AssertUnwindSafe(classify)) {
+        Ok(said) => Some(said),
+        Err(panic) => {
+            panicked(handle, panic);
+            None
+        }
+    }
+}

@@ -23,8 +23,11 @@
 //! `|result| result.is_err()` needs no annotation. A closure that is put in a variable first, or
 //! that looks into the result, does: write the types of the response and the error.
 //!
+//! Ready-made are [`ErrorsAsFailures`], which is the default, and those for HTTP statuses and
+//! reqwest (feature `http`: the module `http` of the crate) and for gRPC codes (feature `grpc`).
+//!
 //! When a result is classified is up to a [`Settle`]: [`AtResponse`] when the inner future is done;
-//! for streams, `AtEndOfStream` of the feature `http` when the body has ended.
+//! for streams, `http::AtEndOfStream` when the body has ended.
 //!
 //! Whatever the classifier says, an error that is the rejection of a breaker further in is ignored:
 //! it says nothing about the service behind this one that this breaker has to protect it from. And
@@ -33,9 +36,17 @@
 
 mod at_response;
 mod errors;
+#[cfg(feature = "grpc")]
+pub(crate) mod grpc;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 mod judge;
+#[cfg(feature = "reqwest")]
+mod reqwest;
 mod settle;
 
+#[cfg(feature = "http")]
+pub(crate) use self::judge::ask;
 pub(crate) use self::judge::judge;
 pub use self::{
     at_response::AtResponse, errors::ErrorsAsFailures, judge::Classify, settle::Settle,

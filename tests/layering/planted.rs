@@ -146,6 +146,18 @@ fn a_clean_tree_is_not_reported() {
     assert_eq!(check(&Tree::read(CLEAN.iter().copied())), []);
 }
 
+/// The alias reads as one of the module too, and a path through it as one without end.
+#[test]
+fn a_function_may_have_the_name_of_its_module() {
+    let tree = Tree::read([
+        ("lib.rs", "mod circuit;"),
+        ("circuit/mod.rs", "mod judge; use self::judge::judge; pub use self::judge::Judge;"),
+        ("circuit/judge.rs", "pub struct Judge; pub fn judge() {}"),
+        ("circuit/state.rs", "use super::{Judge, judge};"),
+    ]);
+    assert_eq!(check(&tree), []);
+}
+
 #[test]
 fn every_sort_of_breach_is_reported_where_it_stands() {
     for planted in PLANTED {

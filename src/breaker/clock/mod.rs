@@ -22,6 +22,13 @@ pub(crate) use self::source::ClockSource;
 #[cfg(any(test, feature = "test-util"))]
 pub use self::{manual::ManualClock, tokio::TokioClock};
 
+/// The wall clock, to compare with what a server says the time is.
+#[cfg(feature = "http")]
+#[allow(clippy::disallowed_methods, reason = "this is the clock module")]
+pub(crate) fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
 /// A source of time.
 ///
 /// A clock that stands still keeps open circuits open and lets nothing become slow; one that goes

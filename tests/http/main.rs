@@ -1,0 +1,12 @@
+//! The breaker in front of real servers, over HTTP/1 and HTTP/2 on loopback.
+#![cfg(all(feature = "http", feature = "test-util"))]
+
+mod body;
+mod edge;
+mod probe;
+#[cfg(feature = "reqwest")]
+mod reqwest_client;
+mod server;
+mod status;
+mod support;
+mod upgrade;

@@ -1,0 +1,76 @@
+//! A `reqwest::Client` behind the breaker.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use http::Response;
+use http_body_util::BodyExt;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt};
+use tower_breaker::{
+    CircuitBreakerLayer, State,
+    classify::AtResponse,
+    http::{AtEndOfStream, ServerErrorsAsFailures},
+};
+
+use crate::support::{breaker, broken, upstream};
+
+fn request(address: std::net::SocketAddr) -> reqwest::Request {
+    let url = format!("http://{address}/").parse().unwrap();
+    reqwest::Request::new(reqwest::Method::GET, url)
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+#[tokio::test]
+async fn statuses_and_retry_after_are_seen() {
+    let address = upstream(|_| {
+        Response::builder().status(503).header("retry-after", "9").body(Body::empty()).unwrap()
+    })
+    .await;
+    let (breaker, _) = breaker();
+    let mut service = CircuitBreakerLayer::new(breaker.clone())
+        .settle(AtResponse::new(ServerErrorsAsFailures))
+        .layer(client());
+    for _ in 0..2 {
+        service.ready().await.unwrap().call(request(address)).await.unwrap();
+    }
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, State::Open);
+    assert_eq!(snapshot.remaining, Some(Duration::from_secs(9)));
+}
+
+#[tokio::test]
+async fn redirects_without_end_are_the_callers_own() {
+    let address = upstream(|_| {
+        Response::builder().status(302).header("location", "/").body(Body::empty()).unwrap()
+    })
+    .await;
+    let (breaker, _) = breaker();
+    let mut service = CircuitBreakerLayer::new(breaker.clone())
+        .settle(AtResponse::new(ServerErrorsAsFailures))
+        .layer(client());
+    for _ in 0..2 {
+        let error = service.ready().await.unwrap().call(request(address)).await.unwrap_err();
+        assert!(error.downcast_ref::<reqwest::Error>().unwrap().is_redirect());
+    }
+    let snapshot = breaker.snapshot();
+    assert_eq!((snapshot.state, snapshot.failed, snapshot.ignored), (State::Closed, 0, 2));
+}
+
+#[tokio::test]
+async fn bodies_are_seen_where_responses_are_turned_into_those_of_http() {
+    let address = upstream(|_| Response::new(broken())).await;
+    let (breaker, _) = breaker();
+    let mut service = ServiceBuilder::new()
+        .layer(
+            CircuitBreakerLayer::new(breaker.clone())
+                .settle(AtEndOfStream::new(ServerErrorsAsFailures)),
+        )
+        .map_response(Response::<reqwest::Body>::from)
+        .service(client());
+    let response = service.ready().await.unwrap().call(request(address)).await.unwrap();
+    response.into_body().collect().await.unwrap_err();
+    assert_eq!(breaker.snapshot().consecutive_failures, 1);
+}
