@@ -24,8 +24,8 @@
 //! # Where the status is
 //!
 //! In the trailers, after the messages, or in the headers of a response that has no messages. So
-//! the classifier belongs into [`AtEndOfStream`](crate::http::AtEndOfStream), with what is said
-//! [there](crate::http#streams), except that headers without a status say nothing:
+//! the classifier belongs into [`AtEndOfStream`](crate::http::AtEndOfStream). What is said of
+//! [streams](crate::http#streams) holds, except that headers without a status say nothing:
 //!
 //! - The call took the time until its first message, and it is in flight until then.
 //! - A stream that is dropped before its first message is a call that was given up; after it, a
@@ -38,8 +38,8 @@
 //!
 //! With [`AtResponse`](crate::classify::AtResponse) only a status in the headers is seen.
 //!
-//! gRPC-Web has its trailers in the body, where they are not looked for: put the breaker on the side
-//! of the translation that speaks gRPC.
+//! gRPC-Web has its trailers in the body, where they are not looked for: put the breaker on the
+//! side of the translation that speaks gRPC.
 //!
 //! # Which codes are failures
 //!

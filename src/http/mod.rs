@@ -1,4 +1,5 @@
-//! HTTP: which statuses are failures, bodies that fail, and rejections as responses. Feature `http`.
+//! HTTP: which statuses are failures, bodies that fail, and rejections as responses. Feature
+//! `http`.
 //!
 //! ```
 //! use tower_breaker::{
@@ -40,8 +41,8 @@
 //! ```
 //!
 //! - A body that fails is a failure, whatever the status was.
-//! - The call took the time until its headers. A download of an hour is not slow, and neither is one
-//!   that is given up after an hour.
+//! - The call took the time until its headers. A download of an hour is not slow, and neither is
+//!   one that is given up after an hour.
 //! - A response whose status is no success ends the call at its headers.
 //! - A body that is dropped before it ends, without an error, leaves the verdict to the headers: a
 //!   caller that reads only the status has read enough.
@@ -54,7 +55,7 @@
 //! headers is a closure, or implements [`ClassifyStream`]; one that needs the trailers returns
 //! [`ClassifiedResponse::RequiresEos`], as that for [gRPC](crate::grpc) does.
 //!
-//! Do without where bodies are small or come from memory: there is nothing to see after the headers.
+//! Do without where bodies are small or come from memory: nothing happens after their headers.
 //!
 //! # Servers
 //!
@@ -80,7 +81,9 @@
 //!     .settle(AtEndOfStream::new(ServerErrorsAsFailures));
 //! let client = ServiceBuilder::new()
 //!     .layer(layer)
-//!     .map_response(|response: reqwest::Response| http::Response::<reqwest::Body>::from(response))
+//!     .map_response(|response: reqwest::Response| -> http::Response<reqwest::Body> {
+//!         response.into()
+//!     })
 //!     .service(reqwest::Client::new());
 //! # let _ = client;
 //! # Ok::<(), tower_breaker::error::InvalidName>(())

@@ -20,7 +20,7 @@ use tower_breaker::{
     http::{AtEndOfStream, ClassifiedResponse, ClassifyEos, ClassifyStream, TrackedBody},
 };
 
-use crate::support::{await_probe, breaker};
+use crate::support::{await_probe, breaker, data, scripted};
 
 /// One call of a service that answers with `body`; its response reaches `then`.
 async fn call<C, B, T>(
@@ -107,6 +107,37 @@ async fn a_closure_classifies_at_the_headers() {
     let (_, snapshot) =
         call(&breaker, closure, Full::from("text"), async |response| response).await;
     assert_eq!((snapshot.consecutive_failures, snapshot.counts.calls), (1, 1));
+}
+
+#[tokio::test]
+async fn an_empty_frame_is_not_the_first_data_of_a_probe() {
+    let (breaker, clock) = breaker();
+    await_probe(&breaker, &clock);
+    let (frames, body) = scripted();
+    call(&breaker, ErrorsAsFailures, body, async |response| {
+        let mut body = response.into_body();
+        for (text, state) in [("", State::HalfOpen), ("text", State::Closed)] {
+            frames.send(data(text)).await.unwrap();
+            body.frame().await.unwrap().unwrap();
+            assert_eq!(breaker.state(), state, "{text:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_follows_an_upgrade_is_no_body() {
+    let (breaker, clock) = breaker();
+    await_probe(&breaker, &clock);
+    let service = service_fn(async |()| {
+        Ok::<_, Infallible>(Response::builder().status(101).body(Panics).unwrap())
+    });
+    let layer =
+        CircuitBreakerLayer::new(breaker.clone()).settle(AtEndOfStream::new(ErrorsAsFailures));
+    let response = layer.layer(service).oneshot(()).await.unwrap();
+    assert_eq!(breaker.state(), State::Closed);
+    drop(response);
+    assert_eq!(breaker.snapshot().counts.calls, 0, "booked once, as the probe");
 }
 
 /// Says something at the end only, or panics.

@@ -6,6 +6,7 @@ mod edge;
 mod probe;
 #[cfg(feature = "reqwest")]
 mod reqwest_client;
+mod reset;
 mod server;
 mod status;
 mod support;

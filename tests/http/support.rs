@@ -15,7 +15,11 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tower::{Layer, Service, ServiceExt};
 use tower_breaker::{
@@ -146,5 +150,13 @@ pub(crate) async fn eventually(breaker: &Breaker, holds: impl Fn(&Snapshot) -> b
         let waited = started.elapsed();
         assert!(waited < Duration::from_secs(10), "{snapshot:?}");
         tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Reads the head of a request.
+pub(crate) async fn read_head(stream: &mut TcpStream) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
     }
 }

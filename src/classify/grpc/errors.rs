@@ -24,8 +24,8 @@ pub(crate) const GRPC_RETRY_PUSHBACK: HeaderName =
 /// What each code means is in the [table](crate::grpc#which-codes-are-failures); change it with
 /// [`with_code`](Self::with_code).
 ///
-/// `grpc-retry-pushback-ms` is obeyed where the call failed: it becomes the open time if the circuit
-/// opens meanwhile. So is `Retry-After`, from proxies that answer in plain HTTP.
+/// `grpc-retry-pushback-ms` is obeyed where the call failed: it becomes the open time if the
+/// circuit opens meanwhile. So is `Retry-After`, from proxies that answer in plain HTTP.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct GrpcErrorsAsFailures {
     kinds: [OutcomeKind; Code::ALL.len()],

@@ -33,7 +33,8 @@ pub trait ClassifyStream<B, Err> {
 /// What the head of a response said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClassifiedResponse<T> {
-    /// The outcome. The call took the time until now; a success becomes a failure if the body fails.
+    /// The outcome. The call took the time until now; a success becomes a failure if the body
+    /// fails.
     Ready(Outcome),
     /// Only the end of the stream tells the outcome. The call takes the time until the first data.
     RequiresEos(T),
