@@ -46,7 +46,7 @@ struct Call {
     start: u64,
     oracle: u64,
     pure: u64,
-    /// Whether it was admitted in closed, where a short call that is dropped changes nothing.
+    /// Whether it was admitted without the lock, where a short call that is dropped changes nothing.
     closed: bool,
     /// Whether the live circuit sees it becoming slow.
     tracked: bool,
@@ -159,8 +159,10 @@ impl World {
     // ===== steps =====
 
     fn admit(&mut self) -> Result<(), String> {
-        let closed = matches!(self.oracle.state(), OracleState::Closed | OracleState::MetricsOnly);
-        if !closed {
+        let state = self.oracle.state();
+        let judged = matches!(state, OracleState::Closed | OracleState::MetricsOnly);
+        let closed = judged || state == OracleState::Disabled;
+        if !judged {
             self.follow();
         }
         let oracle = self.oracle.admit(self.now);
@@ -173,7 +175,7 @@ impl World {
                 agree("generation", oracle, generation)?;
                 agree("generation of the permit", oracle, permit.generation())?;
                 let start = self.now;
-                let tracked = closed && self.settings.slow_call_rate_threshold.is_some();
+                let tracked = judged && self.settings.slow_call_rate_threshold.is_some();
                 self.calls.push(Call { permit, start, oracle, pure: generation, closed, tracked });
                 // A call that goes on makes the live circuit look.
                 self.follow();
