@@ -143,6 +143,45 @@ fn a_call_that_hangs_and_is_dropped_is_a_failure_and_not_in_flight_any_more() {
     assert_eq!(snapshot.counts.slow_calls, 2);
 }
 
+#[test]
+fn the_deadline_is_when_the_next_call_in_flight_becomes_slow_and_then_zero() {
+    let (breaker, clock) = live(settings());
+    assert_eq!(breaker.poll_deadline(), None);
+    let _hang = hanging(&breaker, 4);
+    let left = breaker.poll_deadline().expect("calls are in flight");
+    assert!((secs(1)..=NOTICED).contains(&left), "{left:?}");
+    clock.advance(left - NANO);
+    breaker.handle_deadline();
+    assert_eq!(breaker.state(), State::Closed);
+    clock.advance(NANO);
+    assert_eq!(breaker.poll_deadline(), Some(secs(0)));
+    breaker.handle_deadline();
+    assert_eq!((breaker.state(), breaker.poll_deadline()), (State::Open, None));
+}
+
+// Whoever looks at a breaker each second must not be the reason that nobody judges it.
+#[test]
+fn reading_the_breaker_does_not_put_off_what_calls_in_flight_bring() {
+    let (breaker, clock) = live(settings());
+    let _hang = hanging(&breaker, 4);
+    clock.advance(NOTICED);
+    assert_eq!(breaker.snapshot().slow_calls_in_flight, 4);
+    assert_eq!(breaker.state(), State::Closed);
+    calls(&breaker, 1, Outcome::SUCCESS);
+    assert_eq!(breaker.state(), State::Open);
+}
+
+#[test]
+fn a_driver_still_sees_what_is_due_after_somebody_looked() {
+    let (breaker, clock) = live(settings());
+    let _hang = hanging(&breaker, 4);
+    clock.advance(NOTICED);
+    let _ = breaker.snapshot();
+    assert_eq!(breaker.poll_deadline(), Some(secs(0)));
+    breaker.handle_deadline();
+    assert_eq!(breaker.state(), State::Open);
+}
+
 type Call = Pin<Box<dyn Future<Output = Result<(), BoxError>>>>;
 
 #[test]
