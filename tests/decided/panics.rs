@@ -51,6 +51,25 @@ async fn a_probe_whose_classifier_panics_returns_its_place() {
 }
 
 #[tokio::test]
+async fn a_result_passes_a_closure_of_call_with_that_panics_and_is_ignored() {
+    let (breaker, clock) = live(plain().failure_threshold(1));
+    let mut events = breaker.subscribe();
+    let hung = breaker.call_with(
+        async || {
+            clock.advance(secs(60));
+            Err::<(), _>("no")
+        },
+        |_| -> bool { panic!("cannot say {}", 1) },
+    );
+    assert_eq!(hung.await.unwrap_err().into_inner(), Some("no"));
+    let fine = breaker.call_with(async || Ok::<_, ()>(7), |_| -> bool { panic!("again") });
+    assert_eq!(fine.await, Ok(7));
+    let snapshot = breaker.snapshot();
+    assert_eq!((snapshot.state, snapshot.ignored, snapshot.failed), (State::Closed, 2, 0));
+    assert_eq!(reports(&mut events), [("classifier", "cannot say 1".to_owned())]);
+}
+
+#[tokio::test]
 async fn an_observer_that_panics_costs_no_result_and_is_reported_once() {
     let breaker = Breaker::builder("upstream")
         .settings(plain().build().unwrap())
