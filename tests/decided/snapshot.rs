@@ -79,6 +79,16 @@ fn closing_begins_an_empty_window_and_forgets_the_trip() {
     assert_eq!((closed.state, closed.trip_reason, closed.counts.calls), (State::Closed, None, 0));
 }
 
+// Counting it would take the lock, and clients that go away can be many.
+#[test]
+fn a_call_that_is_given_up_early_leaves_a_trace_only_as_a_probe() {
+    let (breaker, clock) = live(plain());
+    drop(admitted(&breaker));
+    assert_eq!((breaker.snapshot().ignored, breaker.admitted()), (0, 1));
+    drop(first_probe(&breaker, &clock));
+    assert_eq!(breaker.snapshot().ignored, 1);
+}
+
 #[test]
 fn clones_are_one_circuit() {
     let (breaker, _) = live(plain());
