@@ -168,6 +168,21 @@ async fn a_reservation_ends_when_the_circuit_opens() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_reservation_is_held_no_longer_than_the_half_open_round() {
+    let breaker = one_probe();
+    trip(&breaker);
+    tokio::time::sleep(secs(60)).await;
+    let (mut idle, inner) = waiting(&breaker);
+    assert_ready_ok!(idle.poll_ready());
+    tokio::time::sleep(secs(120)).await;
+    // Nobody else asked: it is the reservation itself that is over.
+    let error = call(&mut idle).unwrap_err();
+    assert!(error::rejected(&*error).is_some());
+    assert_eq!((breaker.state(), inner.calls()), (State::Open, 0));
+    assert_pending!(idle.poll_ready());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_a_round_that_another_reserved_wakes_those_who_wait() {
     let breaker = one_probe();
     trip(&breaker);
