@@ -4,13 +4,14 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use pin_project_lite::pin_project;
 
-use super::{Breaker, Permit, PollGuard, Rejected};
+use super::{Breaker, Permit, PollGuard, Rejected, hub::report_panic};
 use crate::circuit::Outcome;
 
 impl Breaker {
@@ -35,7 +36,8 @@ impl Breaker {
         self.call_with(f, |result| Outcome::failure_if(result.is_err())).await
     }
 
-    /// Calls `f` if the circuit admits it; `classify` says what its result means.
+    /// Calls `f` if the circuit admits it; `classify` says what its result means. If that panics,
+    /// the result is ignored.
     ///
     /// # Errors, cancel safety, panics
     ///
@@ -48,9 +50,20 @@ impl Breaker {
     {
         let permit = self.immediate().map_err(CallError::Rejected)?;
         let (permit, result) = Guarded { call: f(), permit }.await;
-        permit.record(classify(result.as_ref()).into());
+        let outcome = judged(&permit, || classify(result.as_ref()).into());
+        permit.record(outcome);
         result.map_err(CallError::Inner)
     }
+}
+
+/// The result is the caller's, whatever becomes of the classifier.
+fn judged(permit: &Permit, classify: impl FnOnce() -> Outcome) -> Outcome {
+    catch_unwind(AssertUnwindSafe(classify)).unwrap_or_else(|panic| {
+        if let Some(handle) = permit.handle() {
+            report_panic(handle.hub(), handle.service(), "classifier", &*panic);
+        }
+        Outcome::IGNORED
+    })
 }
 
 pin_project! {

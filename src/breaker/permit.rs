@@ -1,6 +1,6 @@
 //! One admitted call.
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
 #[cfg(feature = "http")]
 use super::AnsweredCall;
@@ -59,10 +59,15 @@ impl Permit {
         }
     }
 
-    /// Whether the circuit is still of the generation that admitted the call.
+    /// Whether the circuit is still of the generation that admitted the call, and a probe's round
+    /// not over.
     pub(crate) fn is_current(&self) -> bool {
-        let current = |handle: &Arc<Handle>| handle.circuit().gate().generation();
-        self.handle.as_ref().is_some_and(|handle| current(handle) == self.gate.generation())
+        self.handle.as_ref().is_some_and(|handle| {
+            let circuit = handle.circuit();
+            let gate = circuit.gate();
+            gate.generation() == self.gate.generation()
+                && (gate.admits() || circuit.time_left() != Some(Duration::ZERO))
+        })
     }
 
     /// The permit of a call that begins only now.

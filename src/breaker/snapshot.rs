@@ -43,7 +43,8 @@ pub struct Snapshot {
     pub failed: u64,
     /// Results that were slow since the breaker was made.
     pub slow: u64,
-    /// Results that decided nothing: ignored ones, and calls given up early.
+    /// Results that decided nothing: ignored ones, and probes given up early. Other calls that are
+    /// given up early leave no trace but in `admitted`.
     pub ignored: u64,
     /// Results that came after their generation had ended, and decided nothing.
     pub late: u64,

@@ -265,7 +265,9 @@ impl LiveCircuit {
         let ledger = lock(&self.ledger);
         let round = ledger.circuit.poll_deadline();
         let in_flight = self.tracked(&ledger.circuit).and_then(|in_flight| {
-            let next = in_flight.next_slow(self.clock.ticks())?;
+            let ticks = self.clock.ticks();
+            let due = is_due(in_flight, &ledger.circuit, ticks);
+            let next = if due { ticks } else { in_flight.next_slow(ticks)? };
             Some(self.clock.moment(next))
         });
         round.into_iter().chain(in_flight).min()
@@ -394,8 +396,8 @@ impl LiveCircuit {
         let slice = self.clock.ticks_at(slack.until);
         match self.tracked(circuit) {
             None => slice,
-            // A reader found slow calls that the circuit has not judged: the next result does.
-            Some(in_flight) if in_flight.slow(ticks) != circuit.slow_calls_in_flight() => 0,
+            // Whoever only looked leaves it to the next call.
+            Some(in_flight) if is_due(in_flight, circuit, ticks) => 0,
             Some(in_flight) => {
                 let slow_after = self.slow_after.load(Ordering::Relaxed);
                 let next = in_flight.next_slow(ticks).unwrap_or(u64::MAX);
@@ -449,6 +451,11 @@ pub(crate) struct Booked {
     pub(crate) elapsed: Option<Duration>,
     /// Calls admitted so far.
     pub(crate) admitted: u64,
+}
+
+/// Whether another number of calls in flight is slow than the circuit has been told of.
+fn is_due(in_flight: &InFlight, circuit: &Circuit, ticks: u64) -> bool {
+    in_flight.slow(ticks) != circuit.slow_calls_in_flight()
 }
 
 /// The generation of a permit as the circuit counts it. The gate has its lower 56 bits.

@@ -1,0 +1,185 @@
+//! Events, observers and subscribers.
+
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use tower_breaker::{
+    Breaker, Outcome, State,
+    breaker::{Event, EventKind, EventsError, clock::ManualClock},
+    circuit::OutcomeKind,
+};
+
+use crate::support::*;
+
+/// One word for an event.
+fn word(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Transition(it) => format!("{}>{}", it.from, it.to),
+        EventKind::Call(it) => format!("{:?}", it.outcome),
+        EventKind::Rejected(_) => "rejected".to_owned(),
+        EventKind::SettingsChanged => "settings".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn observers_and_subscribers_are_told_the_same_in_the_same_order() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let clock = ManualClock::new();
+    let breaker = Breaker::builder("upstream")
+        .settings(plain().failure_threshold(1).permitted_calls_in_half_open(1).build().unwrap())
+        .clock(clock.clone())
+        .observer({
+            let told = Arc::clone(&told);
+            move |event: &Event| {
+                assert_eq!(event.service.as_str(), "upstream");
+                told.lock().unwrap().push(word(&event.kind));
+            }
+        })
+        .build()
+        .unwrap();
+    let mut events = breaker.subscribe();
+
+    calls(&breaker, 3, Outcome::SUCCESS);
+    calls(&breaker, 1, Outcome::IGNORED);
+    calls(&breaker, 1, Outcome::FAILURE);
+    rejected(&breaker);
+    wait_out(&breaker, &clock);
+    calls(&breaker, 1, Outcome::SUCCESS);
+    breaker.configure(plain().build().unwrap());
+    breaker.force_open();
+
+    let expected = [
+        "Ignored",
+        "closed>open",
+        "Failure",
+        "rejected",
+        "open>half_open",
+        "half_open>closed",
+        "Success",
+        "settings",
+        "closed>forced_open",
+    ];
+    assert_eq!(*told.lock().unwrap(), expected);
+    let (kinds, missed) = drain(&mut events);
+    assert_eq!(kinds.iter().map(word).collect::<Vec<_>>(), expected);
+    assert_eq!(missed, 0);
+}
+
+#[test]
+fn a_record_says_what_became_of_the_call() {
+    let (breaker, clock) = live(slow_rate(0.9, 10, 10).permitted_calls_in_half_open(1));
+    let mut events = breaker.subscribe();
+    let slow = admitted(&breaker);
+    clock.advance(secs(2));
+    slow.success();
+    let (kinds, _) = drain(&mut events);
+    let [EventKind::Call(record)] = kinds[..] else { panic!("{kinds:?}") };
+    assert_eq!((record.outcome, record.elapsed), (OutcomeKind::Success, Some(secs(2))));
+    assert!(record.slow && !record.probe && !record.late);
+    assert_eq!((record.generation, record.admitted), (1, 1));
+}
+
+#[test]
+fn plain_successes_are_no_events() {
+    let (breaker, _) = live(plain());
+    let mut events = breaker.subscribe();
+    calls(&breaker, 1_000, Outcome::SUCCESS);
+    assert!(drain(&mut events).0.is_empty());
+}
+
+#[test]
+fn a_reader_that_lags_is_told_how_many_it_missed_and_goes_on() {
+    let (breaker, _) = live(plain());
+    let mut events = breaker.subscribe();
+    for _ in 0..300 {
+        breaker.reset();
+    }
+    assert_eq!(events.try_recv().unwrap_err(), EventsError::Missed(44));
+    let generations: Vec<_> = transitions(&mut events).iter().map(|it| it.generation).collect();
+    assert_eq!(generations, (46..=301).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_end_of_a_breaker_is_the_end_of_its_events() {
+    let (breaker, _) = live(plain());
+    let mut events = breaker.subscribe();
+    let clone = breaker.clone();
+    drop(breaker);
+    clone.force_open();
+    drop(clone);
+    let last = events.recv().await.unwrap();
+    assert_eq!(word(&last.kind), "closed>forced_open");
+    assert_eq!(events.recv().await.unwrap_err(), EventsError::Closed);
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_is_woken() {
+    let (breaker, _) = live(plain());
+    let mut events = breaker.subscribe();
+    let reader = tokio::spawn(async move { events.recv().await.unwrap().kind });
+    tokio::task::yield_now().await;
+    breaker.reset();
+    assert_eq!(word(&reader.await.unwrap()), "closed>closed");
+}
+
+#[test]
+fn transitions_of_many_threads_are_told_in_their_order_and_all_of_them() {
+    const EACH: u64 = 2_000;
+    let told: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let breaker = Breaker::builder("upstream")
+        .clock(ManualClock::new())
+        .observer({
+            let told = Arc::clone(&told);
+            move |event: &Event| {
+                if let EventKind::Transition(transition) = &event.kind {
+                    told.lock().unwrap().push(transition.generation);
+                }
+            }
+        })
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..EACH).for_each(|_| breaker.reset()));
+        }
+    });
+    assert_eq!(*told.lock().unwrap(), (2..2 + 4 * EACH).collect::<Vec<_>>());
+}
+
+// The lock would be held by the thread that tells, while the other waits for it.
+#[test]
+fn observers_run_while_no_lock_is_held() {
+    without_deadlock(|| {
+        let breaker = Arc::new(std::sync::OnceLock::<Breaker>::new());
+        let held = Arc::clone(&breaker);
+        let observer = move |event: &Event| {
+            let EventKind::Transition(transition) = &event.kind else { return };
+            if transition.to != State::Open {
+                return;
+            }
+            // Another thread uses the breaker to its full while this one is being told.
+            let breaker = held.get().unwrap().clone();
+            thread::spawn(move || {
+                rejected(&breaker);
+                breaker.force_open();
+                breaker.lift_override();
+                calls(&breaker, 3, Outcome::FAILURE);
+                breaker.snapshot().state
+            })
+            .join()
+            .unwrap();
+        };
+        let built =
+            Breaker::builder("upstream").clock(ManualClock::new()).observer(observer).build();
+        breaker.set(built.unwrap()).unwrap();
+        trip_without_looking(breaker.get().unwrap());
+        assert_eq!(breaker.get().unwrap().state(), State::Closed);
+    });
+}
+
+fn trip_without_looking(breaker: &Breaker) {
+    calls(breaker, 5, Outcome::FAILURE);
+}
