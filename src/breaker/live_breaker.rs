@@ -30,7 +30,8 @@ impl Breaker {
         Self { handle: lanes[0].near(), lanes: Some(lanes) }
     }
 
-    pub(super) fn keyed(handle: Arc<Handle>) -> Self {
+    /// A breaker that keeps no lanes alive: a keyed one, or one in passing.
+    pub(crate) fn of(handle: Arc<Handle>) -> Self {
         Self { handle, lanes: None }
     }
 

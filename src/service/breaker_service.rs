@@ -7,7 +7,7 @@ use tower_service::Service;
 
 use super::{Boxed, ErrorOf, OnReject, ResponseFuture, Select, Single, select::Ask};
 use crate::{
-    breaker::{Permit, PollGuard},
+    breaker::{Breaker, Permit, PollGuard, Rejected},
     classify::{AtResponse, ErrorsAsFailures, Settle},
 };
 
@@ -95,12 +95,13 @@ where
     #[inline(always)]
     fn call(&mut self, request: Req) -> Self::Future {
         // A service that was not polled ready is never called.
-        if self.ready
-            && let Some(permit) = self.select.acquire(&request)
-        {
-            return self.admit(request, permit);
+        if !self.ready {
+            return self.reject_unready(request);
         }
-        self.call_closely(request)
+        match self.select.acquire(&request) {
+            Ok(permit) => self.admit(request, permit),
+            Err(circuit) => self.call_closely(request, circuit),
+        }
     }
 }
 
@@ -121,24 +122,40 @@ impl<S, P, C, R> CircuitBreaker<S, P, C, R> {
 
     /// All calls but the healthy ones, out of the way of those.
     #[inline(never)]
-    fn call_closely<Req>(&mut self, request: Req) -> FutureOf<S, C, R, Req>
+    fn call_closely<Req>(&mut self, request: Req, circuit: Breaker) -> FutureOf<S, C, R, Req>
     where
         S: Service<Req>,
         P: Select<Req>,
         C: Clone,
         R: OnReject<Req, S::Response, S::Error>,
     {
-        let rejected = if self.ready {
-            match self.select.acquire_closely(&request) {
-                Ok(permit) => return self.admit(request, permit),
-                // The inner service is still ready, and may hold a slot for it.
-                Err(rejected) => rejected,
-            }
-        } else {
-            self.select.not_ready(&request)
-        };
-        let settle = self.settle.clone();
-        ResponseFuture::rejected(self.on_reject.reject(request, rejected), settle)
+        match self.select.acquire_closely(circuit) {
+            Ok(permit) => self.admit(request, permit),
+            // The inner service is still ready, and may hold a slot for it.
+            Err(rejected) => self.reject(request, rejected),
+        }
+    }
+
+    #[inline(never)]
+    fn reject_unready<Req>(&mut self, request: Req) -> FutureOf<S, C, R, Req>
+    where
+        S: Service<Req>,
+        P: Select<Req>,
+        C: Clone,
+        R: OnReject<Req, S::Response, S::Error>,
+    {
+        let rejected = self.select.not_ready(&request);
+        self.reject(request, rejected)
+    }
+
+    fn reject<Req>(&self, request: Req, rejected: Rejected) -> FutureOf<S, C, R, Req>
+    where
+        S: Service<Req>,
+        C: Clone,
+        R: OnReject<Req, S::Response, S::Error>,
+    {
+        let answer = self.on_reject.reject(request, rejected);
+        ResponseFuture::rejected(answer, self.settle.clone())
     }
 }
 

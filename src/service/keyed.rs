@@ -11,7 +11,7 @@ use super::{
     select::{Ask, sealed::Sealed},
 };
 use crate::{
-    breaker::{Breakers, Permit, Rejected},
+    breaker::{Breaker, Breakers, Permit, Rejected},
     circuit::Refusal,
 };
 
@@ -43,15 +43,16 @@ where
     }
 
     #[inline(always)]
-    fn acquire(&mut self, request: &Req) -> Option<Permit> {
-        let handle = self.breakers.breaker(&(self.key)(request)).into_handle();
-        let gate = handle.ask()?;
-        Some(Permit::immediate(handle, gate))
+    fn acquire(&mut self, request: &Req) -> Result<Permit, Breaker> {
+        let circuit = self.breakers.breaker(&(self.key)(request));
+        match circuit.handle().ask() {
+            Some(gate) => Ok(Permit::immediate(circuit.into_handle(), gate)),
+            None => Err(circuit),
+        }
     }
 
-    fn acquire_closely(&mut self, request: &Req) -> Result<Permit, Rejected> {
-        let handle = self.breakers.breaker(&(self.key)(request)).into_handle();
-        handle.acquire()
+    fn acquire_closely(&mut self, circuit: Breaker) -> Result<Permit, Rejected> {
+        circuit.handle().acquire_closely(false)
     }
 
     fn not_ready(&mut self, request: &Req) -> Rejected {

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use crate::breaker::{Permit, Rejected};
+use crate::breaker::{Breaker, Permit, Rejected};
 
 /// Which circuit a call belongs to: [`Single`](super::Single) or [`Keyed`](super::Keyed).
 ///
@@ -11,13 +11,13 @@ pub trait Select<Req>: sealed::Sealed {
     #[doc(hidden)]
     fn poll_gate(&mut self, cx: &mut Context<'_>, ready: bool) -> Poll<Ask>;
 
-    /// A permit, if the circuit admits without further questions.
+    /// A permit, if the circuit admits without further questions; else the circuit.
     #[doc(hidden)]
-    fn acquire(&mut self, request: &Req) -> Option<Permit>;
+    fn acquire(&mut self, request: &Req) -> Result<Permit, Breaker>;
 
-    /// A permit, or the rejection, where [`acquire`](Self::acquire) gave none.
+    /// A permit, or the rejection, of the circuit that [`acquire`](Self::acquire) came to.
     #[doc(hidden)]
-    fn acquire_closely(&mut self, request: &Req) -> Result<Permit, Rejected>;
+    fn acquire_closely(&mut self, circuit: Breaker) -> Result<Permit, Rejected>;
 
     /// A rejection although the circuit may admit: the inner service is not ready.
     #[doc(hidden)]

@@ -92,15 +92,17 @@ impl<Req> Select<Req> for Single {
     }
 
     #[inline(always)]
-    fn acquire(&mut self, _: &Req) -> Option<Permit> {
-        if self.wait.is_some() || !self.handle.is_near() {
-            return None;
+    fn acquire(&mut self, _: &Req) -> Result<Permit, Breaker> {
+        if self.wait.is_none()
+            && self.handle.is_near()
+            && let Some(gate) = self.handle.ask()
+        {
+            return Ok(Permit::immediate(Arc::clone(&self.handle), gate));
         }
-        let gate = self.handle.ask()?;
-        Some(Permit::immediate(Arc::clone(&self.handle), gate))
+        Err(Breaker::of(Arc::clone(&self.handle)))
     }
 
-    fn acquire_closely(&mut self, _: &Req) -> Result<Permit, Rejected> {
+    fn acquire_closely(&mut self, _: Breaker) -> Result<Permit, Rejected> {
         self.acquire_here()
     }
 

@@ -105,7 +105,7 @@ impl BreakerMap {
     #[must_use]
     #[inline]
     pub fn get(&self, key: &str) -> Option<Breaker> {
-        self.0.circuits.pin().get(key).map(|found| Breaker::keyed(Arc::clone(&found.0)))
+        self.0.circuits.pin().get(key).map(|found| Breaker::of(Arc::clone(&found.0)))
     }
 
     /// The breaker that keys without a place share.
@@ -142,7 +142,7 @@ impl BreakerMap {
     #[must_use]
     pub fn snapshots(&self) -> Vec<Snapshot> {
         let circuits = self.0.circuits.pin();
-        circuits.iter().map(|found| Breaker::keyed(Arc::clone(&found.0)).snapshot()).collect()
+        circuits.iter().map(|found| Breaker::of(Arc::clone(&found.0)).snapshot()).collect()
     }
 
     /// The events of all circuits from now on.
@@ -170,7 +170,7 @@ impl Inner {
 
         let mut ring = self.ring();
         if let Some(found) = self.circuits.pin().get(key) {
-            return Breaker::keyed(Arc::clone(&found.0));
+            return Breaker::of(Arc::clone(&found.0));
         }
         self.sweep(&mut ring, LOOKS);
         if ring.len() >= self.config.capacity {
@@ -183,7 +183,7 @@ impl Inner {
         let handle = Handle::own(service, Arc::clone(&self.hub), Circuit::new(settings, seed));
         ring.push(Arc::clone(&handle), self.now());
         self.circuits.pin().insert(ByName(Arc::clone(&handle)));
-        Breaker::keyed(handle)
+        Breaker::of(handle)
     }
 
     fn share(&self) -> Breaker {
