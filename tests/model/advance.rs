@@ -25,7 +25,11 @@ fn single(circuit: &mut Circuit, now: Moment, happened: &mut Vec<Transition>) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: crate::cases() / 10,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn advance_equals_single_steps(plan in plan(), runs in prop::collection::vec(0_u64..300, 80)) {

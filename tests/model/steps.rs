@@ -6,19 +6,19 @@ use proptest::prelude::*;
 
 use crate::oracle::{OracleOutcome, OracleSettings, OracleState, OracleWindow};
 
-pub const MS: u64 = 1_000_000;
+pub(crate) const MS: u64 = 1_000_000;
 
 /// A history: settings, and what is done.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    pub settings: OracleSettings,
+pub(crate) struct Plan {
+    pub(crate) settings: OracleSettings,
     /// A keyed circuit is its own single lane, a named one has several.
-    pub keyed: bool,
-    pub steps: Vec<Step>,
+    pub(crate) keyed: bool,
+    pub(crate) steps: Vec<Step>,
 }
 
 #[derive(Clone, Debug)]
-pub enum Step {
+pub(crate) enum Step {
     Wait(u64),
     Admit,
     /// Ends one of the calls in flight, by an index that wraps around.
@@ -48,7 +48,7 @@ pub enum Step {
     },
 }
 
-pub fn plan() -> impl Strategy<Value = Plan> {
+pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     (window(), any::<bool>()).prop_flat_map(|(window, keyed)| {
         let steps = prop::collection::vec(step(window), 10..80);
         (settings(window), steps).prop_map(move |(settings, steps)| Plan { settings, keyed, steps })
@@ -178,6 +178,6 @@ fn adopt() -> impl Strategy<Value = Step> {
     )
 }
 
-pub fn duration(nanos: u64) -> Duration {
+pub(crate) fn duration(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
 }

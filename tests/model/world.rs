@@ -16,7 +16,7 @@ use crate::{
 /// Late enough that nothing begins before the clock's origin.
 const START: u64 = 1_000_000_000_000;
 
-pub struct World {
+pub(crate) struct World {
     now: u64,
     settings: OracleSettings,
     clock: ManualClock,
@@ -32,12 +32,12 @@ pub struct World {
 
 /// What a history has been through.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Seen {
-    pub open: bool,
-    pub half_open: bool,
-    pub closed_again: bool,
-    pub late: bool,
-    pub slow_in_flight: bool,
+pub(crate) struct Seen {
+    pub(crate) open: bool,
+    pub(crate) half_open: bool,
+    pub(crate) closed_again: bool,
+    pub(crate) late: bool,
+    pub(crate) slow_in_flight: bool,
 }
 
 /// A call in flight.
@@ -53,7 +53,7 @@ struct Call {
 }
 
 impl World {
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         let clock = ManualClock::new();
         clock.set(Moment::from_nanos(START));
         let settings = Arc::new(settings_of(&plan.settings));
@@ -79,12 +79,12 @@ impl World {
         }
     }
 
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.seen
     }
 
     /// Does a step to all three. Says where they differ.
-    pub fn step(&mut self, step: &Step) -> Result<(), String> {
+    pub(crate) fn step(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::Wait(nanos) => {
                 self.now += nanos;
@@ -379,7 +379,7 @@ fn is_admitted(admission: &Admission) -> bool {
     matches!(admission, Admission::Admitted { .. })
 }
 
-pub fn state_of(state: OracleState) -> State {
+pub(crate) fn state_of(state: OracleState) -> State {
     match state {
         OracleState::Closed => State::Closed,
         OracleState::Open => State::Open,
@@ -399,7 +399,7 @@ fn outcome_of(outcome: OracleOutcome) -> Outcome {
     }
 }
 
-pub fn settings_of(settings: &OracleSettings) -> Settings {
+pub(crate) fn settings_of(settings: &OracleSettings) -> Settings {
     let window = match settings.window {
         OracleWindow::Count(calls) => SlidingWindow::Count { calls },
         OracleWindow::Time { duration: length, slices } => {
