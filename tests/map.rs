@@ -182,29 +182,31 @@ fn overrides_are_kept() {
 
 #[test]
 fn a_full_map_lets_a_circuit_go_that_holds_nothing_but_successes() {
-    let (map, _) = map(3);
-    success(&map, "clean");
+    let (map, clock) = with(slow_rate(0.9, 10, 5).failure_threshold(5), |it| it.capacity(4));
     calls(&map.breaker("failed"), 1, Outcome::FAILURE);
+    let slow = map.breaker("slow").try_acquire().unwrap();
+    clock.advance(secs(1));
+    slow.success();
     trip(&map.breaker("down"));
+    success(&map, "clean");
     success(&map, "new");
-    assert_eq!((map.len(), map.evicted(), map.overflowed()), (3, 1, 0));
+    assert_eq!((map.len(), map.evicted(), map.overflowed()), (4, 1, 0));
     assert!(map.get("clean").is_none());
     assert_eq!(map.get("failed").unwrap().snapshot().consecutive_failures, 1);
+    assert_eq!(map.get("slow").unwrap().snapshot().counts.slow_calls, 1);
     assert_eq!(map.get("down").unwrap().state(), State::Open);
 }
 
 #[test]
 fn a_quiet_circuit_goes_before_one_that_is_called() {
-    let (map, _) = map(2);
-    success(&map, "quiet");
-    success(&map, "busy");
-    // The first new key looks at both, and takes the place of one.
-    success(&map, "first");
-    let left = if map.get("quiet").is_some() { "quiet" } else { "busy" };
-    success(&map, "first");
-    success(&map, "second");
-    assert!(map.get(left).is_none(), "it was not called since the last look");
-    assert!(map.get("first").is_some() && map.get("second").is_some());
+    let (map, _) = map(20);
+    let key = |index: u32| format!("{}-{index}", if index < 10 { "busy" } else { "quiet" });
+    (0..20).for_each(|index| success(&map, &key(index)));
+    map.evict_idle();
+    (0..10).for_each(|index| success(&map, &key(index)));
+    success(&map, "new");
+    assert_eq!((map.len(), map.evicted()), (20, 1));
+    assert!((0..10).all(|index| map.get(&key(index)).is_some()));
 }
 
 #[test]

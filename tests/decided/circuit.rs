@@ -151,3 +151,15 @@ fn advance_counts_as_single_calls_do() {
     assert_eq!(leap.happened(), steps.happened());
     assert_eq!(leap.circuit.counts(), steps.circuit.counts());
 }
+
+#[test]
+fn slow_calls_in_flight_that_a_driver_tells_of_count_only_where_that_is_on() {
+    for counted in [true, false] {
+        let mut pure = Pure::new(slow_rate(0.5, 10, 4).slow_calls_in_flight(counted));
+        let (now, out) = (pure.now, &mut pure.out);
+        pure.circuit.set_slow_calls_in_flight(3, now, out);
+        assert_eq!(pure.circuit.slow_calls_in_flight(), if counted { 3 } else { 0 });
+        pure.circuit.set_slow_calls_in_flight(4, now, out);
+        assert_eq!(pure.circuit.state(), if counted { State::Open } else { State::Closed });
+    }
+}

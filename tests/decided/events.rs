@@ -135,6 +135,8 @@ fn transitions_of_many_threads_are_told_in_their_order_and_all_of_them() {
             let told = Arc::clone(&told);
             move |event: &Event| {
                 if let EventKind::Transition(transition) = &event.kind {
+                    // Another thread has the chance to be faster.
+                    thread::yield_now();
                     told.lock().unwrap().push(transition.generation);
                 }
             }

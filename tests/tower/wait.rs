@@ -212,6 +212,17 @@ async fn a_reserved_call_is_as_old_as_the_call() {
     assert_eq!(breaker.state(), State::Closed);
 }
 
+// Though the breaker reads the start of each call, where it looks for slow ones.
+#[tokio::test(start_paused = true)]
+async fn a_reservation_that_was_held_long_and_is_dropped_is_no_failure() {
+    let breaker = breaker(slow_rate(1.0, 10, 1).failure_threshold(1));
+    let (mut service, _) = waiting(&breaker);
+    assert_ready_ok!(service.poll_ready());
+    tokio::time::sleep(secs(100)).await;
+    drop(service);
+    assert_eq!((breaker.state(), breaker.snapshot().failed), (State::Closed, 0));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_error_of_readiness_fails_the_reserved_probe() {
     let breaker = one_probe();
