@@ -30,7 +30,7 @@ use hyper_util::{
 };
 use tokio::{net::TcpListener, time::sleep};
 use tower_breaker::{
-    AtResponse, BoxError, BreakerMap, CircuitBreakerLayer, Event, EventKind, Settings,
+    BoxError, BreakerMap, CircuitBreakerLayer, Event, EventKind, Settings,
     http::{ServerErrorsAsFailures, service_unavailable},
 };
 
@@ -64,7 +64,7 @@ fn app(database: Arc<Database>) -> Result<(Router, BreakerMap), BoxError> {
         let route = request.extensions().get::<MatchedPath>();
         Cow::Borrowed(route.map_or("(no route)", MatchedPath::as_str))
     })
-    .settle(AtResponse::new(ServerErrorsAsFailures))
+    .classify_with(ServerErrorsAsFailures)
     .on_reject(service_unavailable());
     let app = Router::new()
         .route("/orders/{id}", get(order))

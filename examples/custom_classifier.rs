@@ -13,7 +13,6 @@ use tower::{Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_breaker::{
     Breaker, CallError, CircuitBreakerLayer, Classify, Outcome, Settings, State,
     circuit::TripReason,
-    classify::AtResponse,
     error::{self, BoxError},
 };
 
@@ -142,7 +141,7 @@ fn breaker(name: &str) -> Result<Breaker, BoxError> {
 
 /// Makes calls that all come to `result`, through the classifier with a name.
 async fn send(breaker: &Breaker, calls: usize, result: &Result<Answer, GatewayError>) {
-    let layer = CircuitBreakerLayer::new(breaker.clone()).settle(AtResponse::new(PaymentOutcomes));
+    let layer = CircuitBreakerLayer::new(breaker.clone()).classify_with(PaymentOutcomes);
     let mut service =
         ServiceBuilder::new().layer(layer).service(service_fn(async |()| result.clone()));
     for _ in 0..calls {

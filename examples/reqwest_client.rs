@@ -22,7 +22,7 @@ use reqwest::{Client, Request, Response};
 use tokio::{net::TcpListener, time::sleep};
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_breaker::{
-    AtResponse, BoxError, BreakerMap, CircuitBreakerLayer, Settings, State, error,
+    BoxError, BreakerMap, CircuitBreakerLayer, Settings, State, error,
     http::ServerErrorsAsFailures, retry,
 };
 
@@ -40,7 +40,7 @@ async fn main() -> Result<(), BoxError> {
     let layer = CircuitBreakerLayer::keyed(hosts.clone(), |request: &Request| {
         Cow::Borrowed(request.url().host_str().unwrap_or_default())
     })
-    .settle(AtResponse::new(ServerErrorsAsFailures));
+    .classify_with(ServerErrorsAsFailures);
     let mut service = ServiceBuilder::new().layer(layer).service(client.clone());
 
     // A call through the circuit of its host.

@@ -17,6 +17,10 @@ use crate::circuit::Outcome;
 impl Breaker {
     /// Calls `f` if the circuit admits it; an error is a failure.
     ///
+    /// That goes for the rejection of another breaker that `f` calls through, too. Where breakers
+    /// are nested this way, tell the outer one with [`call_with`](Self::call_with) and
+    /// [`CallError::is_rejected`] to ignore it.
+    ///
     /// # Errors
     ///
     /// [`CallError::Rejected`] if the circuit did not admit the call, [`CallError::Inner`] with the
@@ -106,6 +110,17 @@ impl<E> CallError<E> {
         match self {
             Self::Inner(error) => Some(error),
             Self::Rejected(_) => None,
+        }
+    }
+
+    /// The error as a boxed one, for functions that return those.
+    pub fn into_boxed(self) -> Box<dyn Error + Send + Sync>
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match self {
+            Self::Rejected(rejected) => rejected.into(),
+            Self::Inner(error) => error.into(),
         }
     }
 

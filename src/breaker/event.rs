@@ -35,6 +35,11 @@ pub enum EventKind {
     Rejected(Rejected),
     /// New settings were put in force.
     SettingsChanged,
+    /// Events were dropped, because observers took longer than events came: 1,024 wait at most.
+    Dropped {
+        /// How many since the event before this one.
+        events: u64,
+    },
     /// A classifier or an observer panicked. Told once for each breaker or map.
     Panicked {
         /// Which of the two.

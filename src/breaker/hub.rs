@@ -23,6 +23,9 @@ use crate::circuit::{State, Transition};
 /// How many events a subscriber may be behind.
 const CAPACITY: usize = 256;
 
+/// How many events may wait to be told.
+const WAITING: usize = 1024;
+
 /// What the breakers of one builder share: their clock, and whom they tell.
 pub(crate) struct Hub {
     pub(super) clock: ClockSource,
@@ -30,10 +33,39 @@ pub(crate) struct Hub {
     /// Made with the first subscriber.
     sender: OnceLock<broadcast::Sender<Event>>,
     /// Events in the order they happened. Pushed under the lock of a circuit, told outside of it.
-    outbox: Mutex<VecDeque<Event>>,
+    outbox: Mutex<Outbox>,
     pending: AtomicUsize,
     telling: AtomicBool,
     panic_reported: AtomicBool,
+}
+
+/// Events that wait to be told.
+#[derive(Default)]
+struct Outbox {
+    events: VecDeque<Event>,
+    /// Tells how many events found no place, from the first of them on.
+    dropped: Option<Event>,
+}
+
+impl Outbox {
+    fn push(&mut self, event: Event) {
+        if self.events.len() < WAITING {
+            self.events.extend(self.dropped.take());
+            self.events.push_back(event);
+        } else if let Some(Event { kind: EventKind::Dropped { events }, .. }) = &mut self.dropped {
+            *events += 1;
+        } else {
+            self.dropped = Some(Event { kind: EventKind::Dropped { events: 1 }, ..event });
+        }
+    }
+
+    fn pop(&mut self) -> Option<Event> {
+        self.events.pop_front().or_else(|| self.dropped.take())
+    }
+
+    fn len(&self) -> usize {
+        self.events.len() + usize::from(self.dropped.is_some())
+    }
 }
 
 impl Hub {
@@ -63,7 +95,7 @@ impl Hub {
     pub(super) fn push(&self, service: &ServiceName, kind: EventKind) {
         let event = Event { service: service.clone(), at: self.clock.wall(), kind };
         let mut outbox = self.outbox();
-        outbox.push_back(event);
+        outbox.push(event);
         self.pending.store(outbox.len(), Ordering::Release);
     }
 
@@ -84,12 +116,12 @@ impl Hub {
 
     fn next(&self) -> Option<Event> {
         let mut outbox = self.outbox();
-        let event = outbox.pop_front();
+        let event = outbox.pop();
         self.pending.store(outbox.len(), Ordering::Release);
         event
     }
 
-    fn outbox(&self) -> MutexGuard<'_, VecDeque<Event>> {
+    fn outbox(&self) -> MutexGuard<'_, Outbox> {
         self.outbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

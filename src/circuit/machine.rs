@@ -16,8 +16,8 @@ use super::{
 /// A circuit breaker without a clock, a lock or a caller: see the [module docs](super).
 ///
 /// Every operation takes `now`, handles what the time brought by itself first, and appends the
-/// state changes it made to a [`Transitions`]. A `now` that is earlier than one seen before is
-/// treated as no time having passed.
+/// state changes it made to a [`Transitions`]. A `now` that is earlier than one seen before books
+/// results where the window stands, and admits nothing early.
 #[derive(Clone, Debug)]
 pub struct Circuit {
     pub(super) settings: Arc<Settings>,

@@ -11,7 +11,7 @@
 //! let breaker = Breaker::builder("inventory").build()?;
 //! let layer = CircuitBreakerLayer::new(breaker)
 //!     // Server errors are failures, and a server that asks to be left alone is.
-//!     .settle(AtResponse::new(ServerErrorsAsFailures))
+//!     .classify_with(ServerErrorsAsFailures)
 //!     // Callers get a 503 in place of an error, which axum needs.
 //!     .on_reject(service_unavailable());
 //! # let _ = layer;

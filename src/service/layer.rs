@@ -78,6 +78,12 @@ impl<P, C, R> CircuitBreakerLayer<P, C, R> {
         self.settle(AtResponse::new(classify))
     }
 
+    /// As [`classify`](Self::classify), with a [`Classify`](crate::Classify) of any kind: the ones
+    /// that come with the crate, and your own.
+    pub fn classify_with<C2>(self, classify: C2) -> CircuitBreakerLayer<P, AtResponse<C2>, R> {
+        self.settle(AtResponse::new(classify))
+    }
+
     /// As [`classify`](Self::classify), with a closure that says whether a result failed.
     pub fn failure_if<F, Res, Err>(self, failed: F) -> CircuitBreakerLayer<P, AtResponse<F>, R>
     where

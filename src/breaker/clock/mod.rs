@@ -31,8 +31,9 @@ pub(crate) fn wall() -> SystemTime {
 
 /// A source of time.
 ///
-/// A clock that stands still keeps open circuits open and lets nothing become slow; one that goes
-/// backwards counts as standing still. Neither makes a breaker panic or admit more than it should.
+/// A clock that stands still keeps open circuits open and lets nothing become slow. One that goes
+/// backwards keeps them open for as long again, and calls that end meanwhile took no time. Neither
+/// makes a breaker panic or admit a call early.
 pub trait Clock: Debug + Send + Sync + 'static {
     /// The time on a monotonic clock, from any origin.
     fn now(&self) -> Moment;

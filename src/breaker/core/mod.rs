@@ -21,11 +21,13 @@ mod in_flight;
 mod lane;
 mod ledger;
 mod live;
+mod locked;
 #[cfg(all(test, tower_breaker_loom))]
 mod loom_tests;
 
 pub(crate) use self::{
     gate::GateWord,
     lane::{Lane, Lanes, Padded},
-    live::{LiveCircuit, Read, UNREAD},
+    live::{LiveCircuit, UNREAD},
+    locked::Read,
 };

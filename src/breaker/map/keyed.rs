@@ -164,7 +164,11 @@ impl Inner {
     /// Makes a circuit for a new key, or finds that it has to share.
     #[cold]
     fn make(&self, key: &str) -> Breaker {
-        let Ok(service) = ServiceName::new(key) else { return self.share() };
+        let service = match ServiceName::new(key) {
+            Ok(service) if key != BreakerMap::OVERFLOW => service,
+            // No name, or the one that stands for all that have no place.
+            _ => return self.share(),
+        };
         let settings = self.config.settings_for.as_ref().and_then(|settings_for| settings_for(key));
         let settings = settings.unwrap_or_else(|| Arc::clone(&self.config.settings));
 

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{SettingsBuilder, SlidingWindow};
 use crate::circuit::invalid::InvalidSettings;
 
-const DEFAULT_MAX_RECOVERY_TIMEOUT: Duration = Duration::from_secs(300);
+fn default_max_recovery_timeout(recovery_timeout: Duration) -> Duration {
+    recovery_timeout.max(Duration::from_secs(300))
+}
 
 /// The settings of a circuit. A value of this type has been checked and cannot be wrong.
 ///
@@ -69,14 +71,18 @@ impl Settings {
     }
 
     /// Starts from these settings, to change some of them.
+    ///
+    /// A maximum of the recovery timeout that was not set follows the recovery timeout.
     pub fn to_builder(&self) -> SettingsBuilder {
-        self.values.clone()
+        let mut values = self.values.clone();
+        let default = default_max_recovery_timeout(values.recovery_timeout);
+        values.max_recovery_timeout.take_if(|longest| *longest == default);
+        values
     }
 
     pub(super) fn checked(mut values: SettingsBuilder) -> Self {
-        values
-            .max_recovery_timeout
-            .get_or_insert(DEFAULT_MAX_RECOVERY_TIMEOUT.max(values.recovery_timeout));
+        let default = default_max_recovery_timeout(values.recovery_timeout);
+        values.max_recovery_timeout.get_or_insert(default);
         Self { values }
     }
 
