@@ -127,7 +127,8 @@ async fn a_reader_that_waits_is_woken() {
 
 #[test]
 fn transitions_of_many_threads_are_told_in_their_order_and_all_of_them() {
-    const EACH: u64 = 2_000;
+    // Together fewer than may wait to be told.
+    const EACH: u64 = 250;
     let told: Arc<Mutex<Vec<u64>>> = Arc::default();
     let breaker = Breaker::builder("upstream")
         .clock(ManualClock::new())
@@ -149,6 +150,44 @@ fn transitions_of_many_threads_are_told_in_their_order_and_all_of_them() {
         }
     });
     assert_eq!(*told.lock().unwrap(), (2..2 + 4 * EACH).collect::<Vec<_>>());
+}
+
+#[test]
+fn events_that_find_no_place_are_counted_and_told_of() {
+    const RESETS: u64 = 5_000;
+    let told: Arc<Mutex<(u64, u64)>> = Arc::default();
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Mutex::new(Some(gate));
+    let (began, begun) = std::sync::mpsc::channel();
+    let breaker = Breaker::builder("upstream")
+        .clock(ManualClock::new())
+        .observer({
+            let told = Arc::clone(&told);
+            move |event: &Event| {
+                // The first event is told until somebody says go.
+                if let Some(gate) = gate.lock().unwrap().take() {
+                    began.send(()).unwrap();
+                    gate.recv().unwrap();
+                }
+                let mut told = told.lock().unwrap();
+                match event.kind {
+                    EventKind::Transition(_) => told.0 += 1,
+                    EventKind::Dropped { events } => told.1 += events,
+                    _ => {}
+                }
+            }
+        })
+        .build()
+        .unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| breaker.reset());
+        begun.recv().unwrap();
+        (1..RESETS).for_each(|_| breaker.reset());
+        go.send(()).unwrap();
+    });
+    let (transitions, dropped) = *told.lock().unwrap();
+    assert_eq!(transitions, 1 + 1_024);
+    assert_eq!(transitions + dropped, RESETS);
 }
 
 // The lock would be held by the thread that tells, while the other waits for it.
