@@ -4,7 +4,6 @@
 //! ```
 //! use tower_breaker::{
 //!     Breaker, CircuitBreakerLayer,
-//!     classify::AtResponse,
 //!     http::{ServerErrorsAsFailures, service_unavailable},
 //! };
 //!
