@@ -124,3 +124,37 @@ pub enum Booking {
     /// It belongs to an earlier generation and decided nothing.
     Late,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_of_a_rejection_has_a_name_and_a_sentence() {
+        for (reason, name, sentence) in [
+            (RejectReason::Open, "open", "the circuit is open"),
+            (
+                RejectReason::NoProbeLeft,
+                "no_probe_left",
+                "the circuit is half-open and has no probe left",
+            ),
+            (RejectReason::AwaitingGrant, "awaiting_grant", "the circuit waits for leave to probe"),
+            (RejectReason::ForcedOpen, "forced_open", "the circuit was forced open"),
+            (
+                RejectReason::NotReady,
+                "not_ready",
+                "the service was not ready when the circuit admitted again",
+            ),
+        ] {
+            assert_eq!(reason.as_str(), name);
+            assert_eq!(reason.to_string(), sentence);
+        }
+    }
+
+    #[test]
+    fn a_service_that_is_not_ready_may_be_asked_again_at_once() {
+        let refusal = Refusal::not_ready();
+        assert_eq!(refusal.retry_after, Some(Duration::ZERO));
+        assert_eq!(refusal.reason, RejectReason::NotReady);
+    }
+}

@@ -81,3 +81,28 @@ pub enum Gate {
     /// [`Command::RequestGrant`](super::Command::RequestGrant), and probes once it was granted.
     Granted,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_written_the_same_everywhere() {
+        for (state, name, is_override) in [
+            (State::Closed, "closed", false),
+            (State::Open, "open", false),
+            (State::HalfOpen, "half_open", false),
+            (State::ForcedOpen, "forced_open", true),
+            (State::Disabled, "disabled", true),
+            (State::MetricsOnly, "metrics_only", true),
+        ] {
+            assert_eq!(state.as_str(), name);
+            assert_eq!(state.to_string(), name);
+            assert_eq!(serde_json::to_string(&state).unwrap(), format!("{name:?}"));
+            assert_eq!(state.is_override(), is_override);
+        }
+        assert_eq!(State::from(Override::ForcedOpen), State::ForcedOpen);
+        assert_eq!(State::from(Override::Disabled), State::Disabled);
+        assert_eq!(State::from(Override::MetricsOnly), State::MetricsOnly);
+    }
+}
