@@ -12,8 +12,8 @@ pub(crate) use loom::sync::{
     atomic::{AtomicU32, AtomicU64, Ordering},
 };
 
-/// Locks, and goes on after a panic elsewhere: no code of the crate's users runs under a lock, and
-/// what is behind one is whole between any two statements that can panic.
+/// Locks, and goes on after a panic elsewhere: of the code of the crate's users only a custom clock
+/// runs under a lock, and what is behind one is whole whenever that is read.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -352,3 +352,24 @@ fn keys_without_end_that_all_fail_stay_within_the_capacity() {
     // The overflow circuit opened with the first that shared it.
     assert_eq!((map.overflowed(), rejected), (ATTACK - 1_000, ATTACK - 1_001));
 }
+
+#[test]
+fn a_half_open_circuit_without_an_end_is_forgotten_when_nobody_calls_it() {
+    let (map, clock) = with(plain().failure_threshold(1).max_wait_in_half_open(None), |it| it);
+    map.breaker("a").try_acquire().unwrap().failure();
+    clock.advance(secs(60));
+    map.breaker("a").try_acquire().unwrap().success();
+    assert_eq!(map.breaker("a").state(), State::HalfOpen);
+    map.evict_idle();
+    clock.advance(IDLE);
+    map.evict_idle();
+    assert_eq!(map.len(), 0);
+}
+
+#[test]
+fn the_name_of_the_overflow_circuit_is_no_key_of_its_own() {
+    let (map, _) = map(10);
+    map.breaker(BreakerMap::OVERFLOW).force_open();
+    assert_eq!(map.overflow().state(), State::ForcedOpen);
+    assert_eq!((map.len(), map.overflowed()), (0, 1));
+}

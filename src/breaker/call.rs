@@ -11,7 +11,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{Breaker, Permit, PollGuard, Rejected, hub::report_panic};
+use super::{Breaker, Permit, PollGuard, Rejected, UserCode, hub::report_panic};
 use crate::circuit::Outcome;
 
 impl Breaker {
@@ -52,8 +52,11 @@ impl Breaker {
         C: FnOnce(Result<&T, &E>) -> O,
         O: Into<Outcome>,
     {
-        let permit = self.immediate().map_err(CallError::Rejected)?;
-        let (permit, result) = Guarded { call: f(), permit }.await;
+        let mut permit = self.immediate().map_err(CallError::Rejected)?;
+        let guard = PollGuard::new(&mut permit);
+        let call = f();
+        guard.release();
+        let (permit, result) = Guarded { call, permit }.await;
         let outcome = judged(&permit, || classify(result.as_ref()).into());
         permit.record(outcome);
         result.map_err(CallError::Inner)
@@ -64,7 +67,7 @@ impl Breaker {
 fn judged(permit: &Permit, classify: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(classify)).unwrap_or_else(|panic| {
         if let Some(handle) = permit.handle() {
-            report_panic(handle.hub(), handle.service(), "classifier", &*panic);
+            report_panic(handle.hub(), handle.service(), UserCode::Classifier, panic);
         }
         Outcome::IGNORED
     })

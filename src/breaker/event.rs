@@ -40,13 +40,35 @@ pub enum EventKind {
         /// How many since the event before this one.
         events: u64,
     },
-    /// A classifier or an observer panicked. Told once for each breaker or map.
+    /// The user's code panicked. Told once for each breaker or map.
     Panicked {
-        /// Which of the two.
-        what: &'static str,
+        /// Which code.
+        what: UserCode,
         /// What it said.
         message: String,
     },
+}
+
+/// Code of the user's that a breaker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UserCode {
+    /// A classifier.
+    Classifier,
+    /// An observer.
+    Observer,
+    /// A subscriber of `tracing`, or the waker of a reader of [`Events`].
+    Subscriber,
+}
+
+impl fmt::Display for UserCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Classifier => "a classifier",
+            Self::Observer => "an observer",
+            Self::Subscriber => "a subscriber",
+        })
+    }
 }
 
 /// A call that ended other than as a plain success in closed.
@@ -73,7 +95,8 @@ pub struct CallRecord {
 /// Is told of every event at once, on the thread that caused it or on one that is already telling.
 ///
 /// It runs outside every lock: it may use the breaker that it is told of. It should return soon,
-/// since a call waits for it; hand slow work to a task. A panic is caught and reported once.
+/// since a call waits for it, and tells what other calls bring meanwhile, up to 256 events; hand
+/// slow work to a task. A panic is caught and reported once.
 pub trait Observer: Send + Sync + 'static {
     /// Is told of an event.
     fn observe(&self, event: &Event);

@@ -11,7 +11,7 @@ use std::{
 use super::{
     Permit, Rejected, ServiceName,
     changes::ChangeLog,
-    core::{GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
+    core::{Effects, GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
     event::{CallRecord, EventKind},
     hub::Hub,
     waiters::{Waiters, Waiting},
@@ -35,8 +35,16 @@ pub(crate) struct Handle {
     reason = "a keyed circuit is in its handle: one allocation a key"
 )]
 enum Place {
-    Own(LiveCircuit),
-    Lane { group: Arc<Group>, lane: Arc<Padded<Lane>>, index: usize },
+    /// Those who wait for a keyed circuit are seldom, so their list is made for the first one.
+    Own {
+        circuit: LiveCircuit,
+        waiters: OnceLock<Arc<Waiters>>,
+    },
+    Lane {
+        group: Arc<Group>,
+        lane: Arc<Padded<Lane>>,
+        index: usize,
+    },
 }
 
 /// What the handles of a named breaker share.
@@ -53,7 +61,7 @@ impl Handle {
     /// A handle that is its circuit.
     pub(super) fn own(service: ServiceName, hub: Arc<Hub>, circuit: Circuit) -> Arc<Self> {
         let circuit = LiveCircuit::new(circuit, hub.clock.clone(), Lanes::one());
-        Arc::new(Self { service, hub, place: Place::Own(circuit) })
+        Arc::new(Self { service, hub, place: Place::Own { circuit, waiters: OnceLock::new() } })
     }
 
     /// The handles of a circuit with a few lanes.
@@ -101,7 +109,7 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn circuit(&self) -> &LiveCircuit {
         match &self.place {
-            Place::Own(circuit) => circuit,
+            Place::Own { circuit, .. } => circuit,
             Place::Lane { group, .. } => &group.circuit,
         }
     }
@@ -109,7 +117,7 @@ impl Handle {
     #[inline(always)]
     pub(super) fn lane(&self) -> &Lane {
         match &self.place {
-            Place::Own(circuit) => circuit.lanes().get(0),
+            Place::Own { circuit, .. } => circuit.lanes().get(0),
             Place::Lane { lane, .. } => &lane.0,
         }
     }
@@ -118,7 +126,7 @@ impl Handle {
     #[inline(always)]
     pub(crate) fn is_near(&self) -> bool {
         match &self.place {
-            Place::Own(_) => true,
+            Place::Own { .. } => true,
             Place::Lane { index, .. } => *index == thread_lane(),
         }
     }
@@ -169,10 +177,7 @@ impl Handle {
 
     #[cold]
     fn ask_circuit(&self) -> Result<GateWord, Refusal> {
-        let before = self.circuit().gate();
-        let asked = self.circuit().ask_closely(self.lane(), |happened| self.queue(happened));
-        self.follow_up(before);
-        asked
+        self.followed_up(|on| self.circuit().ask_closely(self.lane(), on))
     }
 
     /// Whether a call would be rejected now. Changes nothing and counts nothing.
@@ -180,6 +185,11 @@ impl Handle {
     pub(crate) fn rejects(&self) -> bool {
         let circuit = self.circuit();
         !circuit.gate().admits() && circuit.refuses()
+    }
+
+    /// The circuit would admit, but the inner service has not been asked whether it is ready.
+    pub(crate) fn not_ready(&self) -> Refusal {
+        Refusal::not_ready(self.circuit().gate().standing().state())
     }
 
     /// Counts a rejection and tells of it.
@@ -230,9 +240,7 @@ impl Handle {
 
     /// Tracks a call that goes on; returns the tag to end it with.
     pub(crate) fn track(&self, gate: GateWord, start: u64) -> u32 {
-        let tag = self.circuit().track(self.lane(), gate, start, |happened| self.queue(happened));
-        self.follow_up(gate);
-        tag
+        self.followed_up(|on| self.circuit().track(self.lane(), gate, start, on))
     }
 
     #[inline(always)]
@@ -256,9 +264,8 @@ impl Handle {
 
     #[inline(never)]
     fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
-        let before = self.circuit().gate();
         let booked =
-            self.circuit().book(self.lane(), gate, start, outcome, |happened| self.queue(happened));
+            self.followed_up(|on| self.circuit().book(self.lane(), gate, start, outcome, on));
         if self.hub.is_watched() {
             let (slow, probe) = match booked.booking {
                 Booking::Counted { slow } => (slow, false),
@@ -276,9 +283,9 @@ impl Handle {
                     admitted: booked.admitted,
                 };
                 self.hub.push(&self.service, EventKind::Call(record));
+                self.hub.tell();
             }
         }
-        self.follow_up(before);
     }
 
     // ===== what follows =====
@@ -288,32 +295,28 @@ impl Handle {
         &self,
         op: impl FnOnce(&mut Circuit, crate::circuit::Moment, &mut crate::circuit::Transitions) -> R,
     ) -> R {
-        let before = self.circuit().gate();
         let ticks = self.ticks();
-        let on = |happened: &[Transition]| self.queue(happened);
-        let result = self.circuit().with(ticks, self.lane(), on, op);
-        self.follow_up(before);
-        result
+        self.followed_up(|on| self.circuit().with(ticks, self.lane(), on, op))
     }
 
     pub(crate) fn look(&self) {
-        let before = self.circuit().gate();
-        self.circuit().look(self.lane(), |happened| self.queue(happened));
-        self.follow_up(before);
+        self.followed_up(|on| self.circuit().look(self.lane(), on));
     }
 
     pub(crate) fn read<R>(&self, op: impl FnOnce(&mut Circuit, super::core::Read) -> R) -> R {
-        self.circuit().read(self.lane(), op)
+        let result = self.circuit().read(self.lane(), op);
+        // What a bounded teller left.
+        self.hub.tell();
+        result
     }
 
     pub(crate) fn configure(
         &self,
         op: impl FnOnce(&mut Circuit, crate::circuit::Moment, &mut crate::circuit::Transitions),
     ) {
-        let before = self.circuit().gate();
-        self.circuit().configure(self.lane(), |happened| self.queue(happened), op);
+        self.followed_up(|on| self.circuit().configure(self.lane(), on, op));
         self.hub.push(&self.service, EventKind::SettingsChanged);
-        self.follow_up(before);
+        self.hub.tell();
     }
 
     /// Queues transitions in their order. Runs under the circuit's lock.
@@ -334,31 +337,46 @@ impl Handle {
 
     pub(super) fn changes(&self) -> Option<&ChangeLog> {
         match &self.place {
-            Place::Own(_) => None,
+            Place::Own { .. } => None,
             Place::Lane { group, .. } => Some(&group.changes),
         }
     }
 
-    /// Tells what was queued, and wakes who waits for another gate than `before`.
-    fn follow_up(&self, before: GateWord) {
-        self.hub.tell();
-        if self.circuit().gate() != before {
+    /// Does something under the circuit's lock, and what follows outside of it: wakes who waits for
+    /// another gate, and tells what happened.
+    ///
+    /// Whether the gate changed is known under the lock only: seen from outside it may have changed
+    /// and changed back.
+    fn followed_up<R>(&self, act: impl FnOnce(&dyn Fn(Effects<'_>)) -> R) -> R {
+        let gate_changed = Cell::new(false);
+        let result = act(&|effects| {
+            self.queue(effects.transitions);
+            gate_changed.set(effects.gate_changed);
+        });
+        if gate_changed.get() {
             self.wake();
         }
+        self.hub.tell();
+        result
     }
 
     pub(crate) fn wake(&self) {
-        if let Place::Lane { group, .. } = &self.place {
-            group.waiters.wake();
+        match &self.place {
+            Place::Own { waiters, .. } => {
+                if let Some(waiters) = waiters.get() {
+                    waiters.wake();
+                }
+            }
+            Place::Lane { group, .. } => group.waiters.wake(),
         }
     }
 
-    /// A place among those that are woken when the gate changes; none for keyed circuits.
-    pub(crate) fn wait(&self) -> Option<Waiting> {
-        match &self.place {
-            Place::Own(_) => None,
-            Place::Lane { group, .. } => Some(Waiting::new(Arc::clone(&group.waiters))),
-        }
+    /// A place among those that are woken when the gate changes.
+    pub(crate) fn wait(&self) -> Waiting {
+        Waiting::new(Arc::clone(match &self.place {
+            Place::Own { waiters, .. } => waiters.get_or_init(Arc::default),
+            Place::Lane { group, .. } => &group.waiters,
+        }))
     }
 }
 

@@ -16,12 +16,15 @@ use tokio::sync::broadcast;
 use super::{
     ServiceName,
     clock::ClockSource,
-    event::{Event, EventKind, Events, Observer},
+    event::{Event, EventKind, Events, Observer, UserCode},
 };
 use crate::circuit::{State, Transition};
 
 /// How many events a subscriber may be behind.
 const CAPACITY: usize = 256;
+
+/// How many events one call tells at most.
+const AT_ONCE: u32 = 256;
 
 /// How many events may wait to be told.
 const WAITING: usize = 1024;
@@ -101,16 +104,23 @@ impl Hub {
 
     /// Tells what was pushed. One thread tells at a time, so that the order is kept; the others
     /// leave their events to it, and so does an observer that causes an event.
+    ///
+    /// It tells a bounded number: under a load that brings more than observers take, the next
+    /// thread that comes goes on where this one stopped.
     pub(super) fn tell(&self) {
-        while self.pending.load(Ordering::Acquire) > 0 {
+        let mut left = AT_ONCE;
+        while left > 0 && self.pending.load(Ordering::Acquire) > 0 {
             if self.telling.swap(true, Ordering::AcqRel) {
                 return;
             }
-            while let Some(event) = self.next() {
+            let telling = Telling(&self.telling);
+            while left > 0
+                && let Some(event) = self.next()
+            {
                 self.tell_one(&event);
+                left -= 1;
             }
-            // A swap, not a store: it acquires what a thread pushed that found this one telling.
-            self.telling.swap(false, Ordering::AcqRel);
+            drop(telling);
         }
     }
 
@@ -127,44 +137,66 @@ impl Hub {
 
     fn tell_one(&self, event: &Event) {
         if let EventKind::Transition(transition) = &event.kind {
-            self.guard("tracing subscriber", &event.service, || trace(&event.service, transition));
+            let trace = || trace(&event.service, transition);
+            self.guard(UserCode::Subscriber, &event.service, trace);
         }
         for observer in &self.observers {
-            self.guard("observer", &event.service, || observer.observe(event));
+            self.guard(UserCode::Observer, &event.service, || observer.observe(event));
         }
         if let Some(sender) = self.sender.get() {
             // Nobody listens: nobody misses it.
-            let _ = sender.send(event.clone());
+            self.guard(UserCode::Subscriber, &event.service, || drop(sender.send(event.clone())));
         }
     }
 
-    fn guard(&self, what: &'static str, service: &ServiceName, run: impl FnOnce()) {
+    fn guard(&self, what: UserCode, service: &ServiceName, run: impl FnOnce()) {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(run)) {
-            report_panic(self, service, what, &*panic);
+            report_panic(self, service, what, panic);
         }
     }
 }
 
-/// Reports the first panic of user code, as an event and an error of `tracing`.
+/// Says, also when it unwinds, that this thread tells no more.
+struct Telling<'a>(&'a AtomicBool);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        // A swap, not a store: it acquires what a thread pushed that found this one telling.
+        self.0.swap(false, Ordering::AcqRel);
+    }
+}
+
+/// Reports the first panic of user code, as an event and an error of `tracing`, and gets rid of what
+/// was thrown. Does not unwind.
 #[cold]
 pub(crate) fn report_panic(
     hub: &Hub,
     service: &ServiceName,
-    what: &'static str,
-    panic: &(dyn Any + Send),
+    what: UserCode,
+    panic: Box<dyn Any + Send>,
 ) {
-    if hub.panic_reported.swap(true, Ordering::AcqRel) {
-        return;
+    if !hub.panic_reported.swap(true, Ordering::AcqRel) {
+        let message = panic
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| panic.downcast_ref::<String>().cloned())
+            .unwrap_or_else(|| "a panic without a message".to_owned());
+        // Not to a subscriber that has just panicked.
+        if what != UserCode::Subscriber {
+            dispose(catch_unwind(AssertUnwindSafe(|| {
+                tracing::error!(service = %service, message, "{what} of a circuit breaker panicked");
+            })));
+        }
+        hub.push(service, EventKind::Panicked { what, message });
     }
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned());
-    if what != "tracing subscriber" {
-        tracing::error!(service = %service, message, "{what} of a circuit breaker panicked");
+    dispose(Err(panic));
+}
+
+/// Drops what a panic threw, which may panic itself, and then is left where it is.
+fn dispose(thrown: std::thread::Result<()>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(thrown))) {
+        std::mem::forget(again);
     }
-    hub.push(service, EventKind::Panicked { what, message });
 }
 
 fn trace(service: &ServiceName, transition: &Transition) {

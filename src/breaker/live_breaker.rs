@@ -200,8 +200,12 @@ impl Breaker {
 
     // ===== coordination =====
 
-    /// Sets who lets probes through.
+    /// Sets who lets probes through. With [`Gate::Granted`] the breaker keeps its [`Changes`] from
+    /// then on; a keyed breaker keeps none, so whoever grants its probes has to look at its state.
     pub fn set_gate(&self, gate: Gate) {
+        if gate == Gate::Granted {
+            self.keep_changes();
+        }
         self.handle.with(|circuit, _, _| circuit.set_gate(gate));
     }
 

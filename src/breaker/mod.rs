@@ -64,7 +64,7 @@ pub use self::{
     call::CallError,
     changes::{Change, Changes},
     clock::Clock,
-    event::{CallRecord, Event, EventKind, Events, EventsError, Observer},
+    event::{CallRecord, Event, EventKind, Events, EventsError, Observer, UserCode},
     live_breaker::Breaker,
     map::{BreakerMap, BreakerMapBuilder, Breakers, InvalidMap},
     name::{InvalidName, ServiceName},

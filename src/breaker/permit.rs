@@ -86,8 +86,9 @@ impl Permit {
 
     /// What the breaker protects.
     #[must_use]
-    pub fn service(&self) -> Option<&ServiceName> {
-        self.handle.as_deref().map(Handle::service)
+    pub fn service(&self) -> &ServiceName {
+        let handle = self.handle.as_ref();
+        handle.expect("a permit that somebody holds has not been consumed").service()
     }
 
     pub(crate) fn handle(&self) -> Option<&Handle> {

@@ -15,7 +15,8 @@ impl Waiters {
     /// Wakes all. Called after a change of the gate, outside the circuit's lock.
     ///
     /// A task registers before it looks at the gate, and both take this lock: either the task is
-    /// found here, or it sees the change.
+    /// found here, or it sees the change. Wakers are the user's: they are cloned, woken and dropped
+    /// outside of it.
     pub(super) fn wake(&self) {
         let wakers: Vec<Waker> =
             self.lock().iter_mut().filter_map(|(_, waker)| waker.take()).collect();
@@ -42,15 +43,18 @@ impl Waiting {
 
     /// Sets whom to wake at the next change. To be followed by a look at the circuit.
     pub(crate) fn register(&self, waker: &Waker) {
-        match &mut self.waiters.lock()[self.key] {
-            Some(known) => known.clone_from(waker),
-            none => *none = Some(waker.clone()),
+        let known = self.waiters.lock()[self.key].as_ref().is_some_and(|it| it.will_wake(waker));
+        if !known {
+            let waker = waker.clone();
+            let old = self.waiters.lock()[self.key].replace(waker);
+            drop(old);
         }
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.waiters.lock().remove(self.key);
+        let waker = self.waiters.lock().remove(self.key);
+        drop(waker);
     }
 }

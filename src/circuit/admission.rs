@@ -37,8 +37,8 @@ impl Refusal {
     }
 
     /// The circuit would admit, the inner service has not been asked whether it is ready.
-    pub(crate) fn not_ready() -> Self {
-        Self::new(State::Open, Some(Duration::ZERO), RejectReason::NotReady)
+    pub(crate) fn not_ready(state: State) -> Self {
+        Self::new(state, Some(Duration::ZERO), RejectReason::NotReady)
     }
 }
 
@@ -153,7 +153,8 @@ mod tests {
 
     #[test]
     fn a_service_that_is_not_ready_may_be_asked_again_at_once() {
-        let refusal = Refusal::not_ready();
+        let refusal = Refusal::not_ready(State::HalfOpen);
+        assert_eq!(refusal.state, State::HalfOpen);
         assert_eq!(refusal.retry_after, Some(Duration::ZERO));
         assert_eq!(refusal.reason, RejectReason::NotReady);
     }

@@ -38,6 +38,8 @@ pub struct Circuit {
     pub(super) reopens: u32,
     /// Until when a server asked to be left alone in this generation; the origin for never.
     pub(super) retry_until: Moment,
+    /// The result that is being judged asked to be left alone.
+    pub(super) asked_now: bool,
     pub(super) trip: Option<TripReason>,
     pub(super) window: Option<Box<Window>>,
     pub(super) random: fastrand::Rng,
@@ -70,6 +72,19 @@ pub(crate) enum Standing {
     ForcedOpen,
 }
 
+impl Standing {
+    pub(crate) fn state(self) -> State {
+        match self {
+            Self::Closed => State::Closed,
+            Self::MetricsOnly => State::MetricsOnly,
+            Self::Disabled => State::Disabled,
+            Self::Open | Self::AwaitsGrant => State::Open,
+            Self::HasProbes | Self::NoProbeLeft | Self::ProbedElsewhere => State::HalfOpen,
+            Self::ForcedOpen => State::ForcedOpen,
+        }
+    }
+}
+
 impl Circuit {
     /// A closed circuit. Equal seeds draw equal jitter.
     #[must_use]
@@ -88,6 +103,7 @@ impl Circuit {
             overdue: 0,
             reopens: 0,
             retry_until: Moment::ZERO,
+            asked_now: false,
             trip: None,
             random: fastrand::Rng::with_seed(seed),
         }
@@ -207,12 +223,9 @@ impl Circuit {
         let Some(deadline) = self.poll_deadline().filter(|&deadline| deadline <= now) else {
             return;
         };
-        let (Phase::HalfOpen(probes), Some(max_wait)) =
-            (&self.phase, self.settings.max_wait_in_half_open())
-        else {
-            return;
-        };
+        let Phase::HalfOpen(probes) = &self.phase else { return };
         let (finished, permitted) = (probes.finished(), probes.permitted);
+        let max_wait = deadline.since(probes.entered);
         self.open(
             TripReason::HalfOpenExpired { finished, permitted, max_wait },
             deadline,
@@ -247,7 +260,8 @@ impl Circuit {
 
     // ===== steps between states =====
 
-    /// Opens as of `since`, for what the backoff or the server says.
+    /// Opens as of `since`: for what the server says if the result that opens says it, however short
+    /// that is; else for the backoff, and no shorter than a server said before.
     pub(super) fn open(
         &mut self,
         trip: TripReason,
@@ -255,12 +269,9 @@ impl Circuit {
         reopens: u32,
         out: &mut Transitions,
     ) {
-        let random = self.random.f64();
-        let open_for = if self.retry_until > since {
-            self.retry_until.since(since)
-        } else {
-            backoff::open_time(&self.settings, reopens, random)
-        };
+        let asked = self.retry_until.since(since);
+        let backoff = backoff::open_time(&self.settings, reopens, self.random.f64());
+        let open_for = if self.asked_now { asked } else { asked.max(backoff) };
         let counts = self.counts();
         self.reopens = reopens;
         self.trip = Some(trip);

@@ -59,8 +59,9 @@ impl Outcome {
 
     /// Adds the time the server asked to be left alone.
     ///
-    /// If the circuit opens while that time runs, it stays open for just that long, in place of
-    /// the recovery timeout, up to `max_retry_after` of the settings. Zero means none.
+    /// If this result opens the circuit, it stays open for just that long, in place of the recovery
+    /// timeout, up to `max_retry_after` of the settings. If the circuit opens later, while that
+    /// time runs, it stays open at least until its end. Zero means none.
     #[must_use]
     pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
         self.retry_after = nanos(retry_after);

@@ -29,9 +29,16 @@ impl Probes {
         Self { entered, permitted, taken: 0, succeeded: 0, failed: 0, slow: 0, admit_until }
     }
 
-    /// The end of the round, where it has one.
+    /// The end of the round, where it has one. Without a maximum wait, a round under a grant ends
+    /// after as long again as its probes were admitted for: then the lease is over for everybody.
     pub(super) fn deadline(&self, settings: &Settings) -> Option<Moment> {
-        settings.max_wait_in_half_open().map(|wait| self.entered + wait)
+        match settings.max_wait_in_half_open() {
+            Some(wait) => Some(self.entered + wait),
+            None if self.permitted > 0 && self.admit_until < Moment::MAX => {
+                Some(self.admit_until + self.admit_until.since(self.entered))
+            }
+            None => None,
+        }
     }
 
     pub(super) fn has_place(&self) -> bool {

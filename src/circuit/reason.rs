@@ -57,7 +57,7 @@ pub enum TripReason {
         finished: u32,
         /// The probes of the round.
         permitted: u32,
-        /// `max_wait_in_half_open`.
+        /// How long it lasted: `max_wait_in_half_open`, or twice what a coordinator granted.
         max_wait: Duration,
     },
     /// Another process that shares the circuit opened it.

@@ -84,12 +84,25 @@ impl Circuit {
         if generation != self.generation {
             return Booking::Late;
         }
-        if let Some(retry_after) = outcome.retry_after()
-            && outcome.kind() != OutcomeKind::Ignored
-        {
+        let asked = outcome.retry_after().filter(|_| outcome.kind() != OutcomeKind::Ignored);
+        if let Some(retry_after) = asked {
             let end = now + retry_after.min(self.settings.max_retry_after());
             self.retry_until = self.retry_until.max(end);
         }
+        self.asked_now = asked.is_some();
+        let booking = self.book(outcome, elapsed, now, out);
+        self.asked_now = false;
+        booking
+    }
+
+    /// Books a result of this generation.
+    fn book(
+        &mut self,
+        outcome: Outcome,
+        elapsed: Duration,
+        now: Moment,
+        out: &mut Transitions,
+    ) -> Booking {
         let slow = self.settings.detects_slow_calls()
             && elapsed >= self.settings.slow_call_duration_threshold();
         let counts = outcome.kind() != OutcomeKind::Ignored && self.counts_results();

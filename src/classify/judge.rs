@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    breaker::{Handle, Permit, report_panic},
+    breaker::{Handle, Permit, UserCode, report_panic},
     circuit::Outcome,
     error::is_rejection,
 };
@@ -68,7 +68,7 @@ where
 #[cold]
 fn panicked(handle: Option<&Handle>, panic: Box<dyn Any + Send>) -> Outcome {
     if let Some(handle) = handle {
-        report_panic(handle.hub(), handle.service(), "classifier", &*panic);
+        report_panic(handle.hub(), handle.service(), UserCode::Classifier, panic);
     }
     Outcome::IGNORED
 }

@@ -5,7 +5,10 @@ use std::task::{Context, Poll, ready};
 use tower::load::Load;
 use tower_service::Service;
 
-use super::{Boxed, ErrorOf, OnReject, ResponseFuture, Select, Single, select::Ask};
+use super::{
+    Boxed, ErrorOf, OnReject, ResponseFuture, Select, Single,
+    select::{Ask, sealed::Sealed},
+};
 use crate::{
     breaker::{Breaker, Permit, PollGuard, Rejected},
     classify::{AtResponse, ErrorsAsFailures, Settle},
@@ -46,14 +49,14 @@ impl<S, P, C, R> CircuitBreaker<S, P, C, R> {
     }
 }
 
-impl<S: Clone, P: Clone, C: Clone, R: Clone> Clone for CircuitBreaker<S, P, C, R> {
+impl<S: Clone, P: Sealed, C: Clone, R: Clone> Clone for CircuitBreaker<S, P, C, R> {
     #[inline]
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
             // The readiness is that of the inner service that was polled.
             ready: false,
-            select: self.select.clone(),
+            select: self.select.light(),
             settle: self.settle.clone(),
             on_reject: self.on_reject.clone(),
         }
@@ -77,12 +80,19 @@ where
         if self.ready || ask == Ask::Nobody {
             return Poll::Ready(Ok(()));
         }
-        match ready!(self.inner.poll_ready(cx)) {
-            Ok(()) => {
+        match self.inner.poll_ready(cx) {
+            Poll::Ready(Ok(())) => {
+                self.select.settled();
                 self.ready = true;
                 Poll::Ready(Ok(()))
             }
-            Err(error) => {
+            // Not kept waiting through an outage: the call is rejected.
+            Poll::Pending => match self.select.poll_pending(cx) {
+                Ask::Inner => Poll::Pending,
+                Ask::Nobody => Poll::Ready(Ok(())),
+            },
+            Poll::Ready(Err(error)) => {
+                self.select.settled();
                 if let Some(permit) = self.select.blame() {
                     let outcome = self.settle.classify_error(&permit, &error);
                     permit.record(outcome);

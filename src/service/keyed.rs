@@ -10,10 +10,7 @@ use super::{
     Select,
     select::{Ask, sealed::Sealed},
 };
-use crate::{
-    breaker::{Breaker, Breakers, Permit, Rejected},
-    circuit::Refusal,
-};
+use crate::breaker::{Breaker, Breakers, Permit, Rejected};
 
 /// A circuit for each key that requests have.
 ///
@@ -31,16 +28,27 @@ impl<M, K> Keyed<M, K> {
     }
 }
 
-impl<M, K> Sealed for Keyed<M, K> {}
+impl<M: Clone, K: Clone> Sealed for Keyed<M, K> {
+    #[inline]
+    fn light(&self) -> Self {
+        self.clone()
+    }
+}
 
 impl<M, K, Req> Select<Req> for Keyed<M, K>
 where
-    M: Breakers,
-    K: for<'a> Fn(&'a Req) -> Cow<'a, str>,
+    M: Breakers + Clone,
+    K: for<'a> Fn(&'a Req) -> Cow<'a, str> + Clone,
 {
     fn poll_gate(&mut self, _: &mut Context<'_>, _: bool) -> Poll<Ask> {
         Poll::Ready(Ask::Inner)
     }
+
+    fn poll_pending(&mut self, _: &mut Context<'_>) -> Ask {
+        Ask::Inner
+    }
+
+    fn settled(&mut self) {}
 
     #[inline(always)]
     fn acquire(&mut self, request: &Req) -> Result<Permit, Breaker> {
@@ -57,7 +65,8 @@ where
 
     fn not_ready(&mut self, request: &Req) -> Rejected {
         let breaker = self.breakers.breaker(&(self.key)(request));
-        breaker.handle().reject(Refusal::not_ready())
+        let handle = breaker.handle();
+        handle.reject(handle.not_ready())
     }
 
     fn blame(&mut self) -> Option<Permit> {

@@ -153,7 +153,7 @@ impl<S, C: Clone, R: Clone> Layer<S> for CircuitBreakerLayer<Single, C, R> {
 
     fn layer(&self, inner: S) -> Self::Service {
         let (settle, on_reject) = (self.settle.clone(), self.on_reject.clone());
-        CircuitBreaker::new(inner, self.select.kept(), settle, on_reject)
+        CircuitBreaker::new(inner, self.select.clone(), settle, on_reject)
     }
 }
 

@@ -11,6 +11,15 @@ pub trait Select<Req>: sealed::Sealed {
     #[doc(hidden)]
     fn poll_gate(&mut self, cx: &mut Context<'_>, ready: bool) -> Poll<Ask>;
 
+    /// The inner service is not ready: whether to go on waiting for it. Wakes the task when that may
+    /// be answered otherwise.
+    #[doc(hidden)]
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Ask;
+
+    /// The inner service was waited for no longer.
+    #[doc(hidden)]
+    fn settled(&mut self);
+
     /// A permit, if the circuit admits without further questions; else the circuit.
     #[doc(hidden)]
     fn acquire(&mut self, request: &Req) -> Result<Permit, Breaker>;
@@ -40,5 +49,10 @@ pub enum Ask {
 
 pub(super) mod sealed {
     /// Keeps [`Select`](super::Select) to this crate.
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// A clone for a service that is cloned for each request.
+        fn light(&self) -> Self
+        where
+            Self: Sized;
+    }
 }

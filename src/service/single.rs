@@ -11,10 +11,7 @@ use super::{
     select::{Ask, sealed::Sealed},
     wait::Wait,
 };
-use crate::{
-    breaker::{Breaker, Handle, Permit, Rejected},
-    circuit::Refusal,
-};
+use crate::breaker::{Breaker, Handle, Permit, Rejected, Waiting};
 
 /// One circuit for all calls.
 ///
@@ -22,16 +19,18 @@ use crate::{
 /// the thread that calls it.
 pub struct Single {
     handle: Arc<Handle>,
-    /// Keeps all lanes alive. Clones have none: a service that is cloned for each request would
-    /// write one reference count from all threads. They live off the one they were cloned from,
-    /// and should that be gone, stay on their own lane.
+    /// Keeps all lanes alive: in layers, and in the services they make. Clones of those have none:
+    /// a service that is cloned for each request would write one reference count from all threads.
+    /// They live off the one they were cloned from, and should that be gone, stay on their lane.
     keeper: Option<Breaker>,
     wait: Option<Box<Wait>>,
+    /// While the inner service is not ready: whoever polls it is woken when the circuit opens.
+    pending: Option<Waiting>,
 }
 
 impl Single {
     pub(super) fn new(breaker: Breaker) -> Self {
-        Self { handle: breaker.handle().near(), keeper: Some(breaker), wait: None }
+        Self { handle: breaker.handle().near(), keeper: Some(breaker), wait: None, pending: None }
     }
 
     pub(super) fn on_open(&mut self, on_open: OnOpen) {
@@ -39,11 +38,6 @@ impl Single {
             OnOpen::Reject => None,
             OnOpen::Wait => Some(Box::default()),
         };
-    }
-
-    /// For a service made from a layer: it keeps the lanes alive as the layer does.
-    pub(super) fn kept(&self) -> Self {
-        Self { keeper: self.keeper.clone(), ..self.clone() }
     }
 }
 
@@ -62,9 +56,16 @@ impl Single {
     }
 }
 
+/// What a layer does: the clone keeps the lanes alive as well.
 impl Clone for Single {
-    #[inline]
     fn clone(&self) -> Self {
+        Self { keeper: self.keeper.clone(), ..self.light() }
+    }
+}
+
+impl Sealed for Single {
+    #[inline]
+    fn light(&self) -> Self {
         // What is reserved stays with the original.
         let wait = self.wait.is_some().then(Box::default);
         // The keeper first: its handle is read by all threads that clone one original, and the
@@ -74,11 +75,9 @@ impl Clone for Single {
             None if self.handle.is_near() => Arc::clone(&self.handle),
             None => self.handle.near(),
         };
-        Self { handle, keeper: None, wait }
+        Self { handle, keeper: None, wait, pending: None }
     }
 }
-
-impl Sealed for Single {}
 
 impl<Req> Select<Req> for Single {
     #[inline]
@@ -89,6 +88,16 @@ impl<Req> Select<Req> for Single {
         }
         let rejects = !ready && self.handle.rejects();
         Poll::Ready(if rejects { Ask::Nobody } else { Ask::Inner })
+    }
+
+    fn poll_pending(&mut self, cx: &mut Context<'_>) -> Ask {
+        self.pending.get_or_insert_with(|| self.handle.wait()).register(cx.waker());
+        let rejects = self.wait.is_none() && self.handle.rejects();
+        if rejects { Ask::Nobody } else { Ask::Inner }
+    }
+
+    fn settled(&mut self) {
+        self.pending = None;
     }
 
     #[inline(always)]
@@ -108,7 +117,7 @@ impl<Req> Select<Req> for Single {
 
     fn not_ready(&mut self, _: &Req) -> Rejected {
         let refusal = self.handle.circuit().refusal();
-        self.handle.reject(refusal.unwrap_or_else(Refusal::not_ready))
+        self.handle.reject(refusal.unwrap_or_else(|| self.handle.not_ready()))
     }
 
     fn blame(&mut self) -> Option<Permit> {

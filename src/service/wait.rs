@@ -25,7 +25,9 @@ pub enum OnOpen {
     #[default]
     Reject,
     /// Not ready, until the circuit admits again: for load balancers, which turn to another
-    /// service meanwhile.
+    /// service meanwhile. Meant for services that are called when they are ready: a probe that is
+    /// reserved and never called leaves its half-open round without a verdict, which is a failed
+    /// recovery.
     ///
     /// `poll_ready` then reserves the permit of the call that follows; a probe is reserved until
     /// the half-open round ends. A reservation is given back when the service is dropped. The call
@@ -65,12 +67,7 @@ impl Wait {
         }
         self.reserved = None;
         // Register, then look: a change in between wakes the task.
-        if self.waiting.is_none() {
-            self.waiting = handle.wait();
-        }
-        if let Some(waiting) = &self.waiting {
-            waiting.register(cx.waker());
-        }
+        self.waiting.get_or_insert_with(|| handle.wait()).register(cx.waker());
         if !handle.rejects()
             && let Ok(permit) = handle.acquire()
         {

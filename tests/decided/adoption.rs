@@ -218,3 +218,32 @@ fn a_breaker_that_was_built_for_a_coordinator_keeps_changes_from_the_start() {
     breaker.reset();
     assert!(breaker.has_changes());
 }
+
+#[test]
+fn a_granted_round_without_a_maximum_wait_ends_with_its_lease() {
+    let (breaker, clock) = live(plain().failure_threshold(1).max_wait_in_half_open(None));
+    breaker.set_gate(Gate::Granted);
+    trip(&breaker);
+    clock.advance(secs(60));
+    rejected(&breaker);
+    assert!(breaker.grant(1, 3, secs(5)));
+    admitted(&breaker).success();
+    assert_eq!(breaker.poll_deadline(), Some(secs(10)));
+    clock.advance(secs(10));
+    rejected(&breaker);
+    assert_eq!((breaker.state(), breaker.snapshot().reopens), (State::Open, 1));
+    clock.advance(secs(120));
+    rejected(&breaker);
+    assert!(breaker.grant(2, 3, secs(5)));
+}
+
+#[test]
+fn a_breaker_that_is_set_to_wait_for_grants_asks_for_them() {
+    let (breaker, clock) = live(plain().failure_threshold(1));
+    breaker.set_gate(Gate::Granted);
+    trip(&breaker);
+    clock.advance(secs(60));
+    rejected(&breaker);
+    let asked = Change::Command(Command::RequestGrant);
+    assert_eq!(breaker.take_changes().newest.last(), Some(&asked));
+}

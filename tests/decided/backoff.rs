@@ -127,3 +127,16 @@ fn a_probe_that_is_told_to_wait_sets_the_next_open_time() {
     assert_eq!(breaker.snapshot().remaining, Some(secs(7)));
     assert_eq!(breaker.snapshot().reopens, 1);
 }
+
+// The rest of an old Retry-After would open the circuit for a moment only.
+#[test]
+fn a_retry_after_from_before_lengthens_the_open_time_and_never_shortens_it() {
+    let asked = Outcome::RATE_ONLY.with_retry_after(secs(90));
+    for (later, left) in [(secs(10), secs(80)), (secs(89), secs(60))] {
+        let (breaker, clock) = live(plain().failure_threshold(2));
+        admitted(&breaker).record(asked);
+        clock.advance(later);
+        calls(&breaker, 2, Outcome::FAILURE);
+        assert_eq!(rejected(&breaker).retry_after, Some(left));
+    }
+}

@@ -185,9 +185,39 @@ fn events_that_find_no_place_are_counted_and_told_of() {
         (1..RESETS).for_each(|_| breaker.reset());
         go.send(()).unwrap();
     });
+    // One call does not tell all that has gathered.
+    (0..5).for_each(|_| drop(breaker.snapshot()));
     let (transitions, dropped) = *told.lock().unwrap();
     assert_eq!(transitions, 1 + 1_024);
     assert_eq!(transitions + dropped, RESETS);
+}
+
+// A thread that tells until nothing is left tells for ever under load, and its call hangs.
+#[test]
+fn a_call_tells_a_bounded_number_of_events_and_the_next_one_goes_on() {
+    let told = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let breaker = Arc::new(std::sync::OnceLock::<Breaker>::new());
+    let counter = Arc::clone(&told);
+    let again = Arc::clone(&breaker);
+    let built = Breaker::builder("upstream")
+        .clock(ManualClock::new())
+        .observer(move |_: &Event| {
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            // Each event brings another one.
+            if let Some(breaker) = again.get() {
+                breaker.reset();
+            }
+        })
+        .build()
+        .unwrap();
+    breaker.set(built.clone()).unwrap();
+    without_deadlock(move || {
+        let count = || told.load(std::sync::atomic::Ordering::Relaxed);
+        built.reset();
+        assert_eq!(count(), 256);
+        let _ = built.state();
+        assert_eq!(count(), 512);
+    });
 }
 
 // The lock would be held by the thread that tells, while the other waits for it.

@@ -3,13 +3,13 @@
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 use tower_breaker::{
     Breaker, CircuitBreakerLayer, Outcome, State,
-    breaker::{Event, EventKind, Events, clock::ManualClock},
+    breaker::{Event, EventKind, Events, UserCode, clock::ManualClock},
 };
 
 use crate::support::*;
 
 /// What was reported as a panic.
-fn reports(events: &mut Events) -> Vec<(&'static str, String)> {
+fn reports(events: &mut Events) -> Vec<(UserCode, String)> {
     let of = |kind| match kind {
         EventKind::Panicked { what, message } => Some((what, message)),
         _ => None,
@@ -33,7 +33,7 @@ async fn a_result_passes_a_classifier_that_panics_and_is_ignored() {
     assert_eq!(service.ready().await.unwrap().call(8).await.unwrap(), 8);
     let snapshot = breaker.snapshot();
     assert_eq!((snapshot.state, snapshot.ignored, snapshot.failed), (State::Closed, 3, 0));
-    assert_eq!(reports(&mut events), [("classifier", "cannot say".to_owned())]);
+    assert_eq!(reports(&mut events), [(UserCode::Classifier, "cannot say".to_owned())]);
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_result_passes_a_closure_of_call_with_that_panics_and_is_ignored() {
     assert_eq!(fine.await, Ok(7));
     let snapshot = breaker.snapshot();
     assert_eq!((snapshot.state, snapshot.ignored, snapshot.failed), (State::Closed, 2, 0));
-    assert_eq!(reports(&mut events), [("classifier", "cannot say 1".to_owned())]);
+    assert_eq!(reports(&mut events), [(UserCode::Classifier, "cannot say 1".to_owned())]);
 }
 
 #[tokio::test]
@@ -107,4 +107,45 @@ fn an_observer_that_panics_does_not_hide_the_event_from_the_next_one() {
         .unwrap();
     breaker.reset();
     assert!(matches!(receiver.recv(), Ok(EventKind::Transition(_))));
+}
+
+// The closure is run before there is a future to poll.
+#[tokio::test]
+async fn a_closure_of_call_that_panics_before_it_returns_a_future_is_a_failure() {
+    let (breaker, _) = live(plain());
+    let caller = breaker.clone();
+    let task = tokio::spawn(async move {
+        let broken = || -> std::future::Ready<Result<(), ()>> { panic!("no future") };
+        let _ = caller.call(broken).await;
+    });
+    assert!(task.await.unwrap_err().is_panic());
+    assert_eq!(breaker.snapshot().failed, 1);
+}
+
+/// What was thrown throws again when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("again");
+    }
+}
+
+#[test]
+fn observers_are_told_on_after_a_panic_that_panics_when_it_is_dropped() {
+    let told = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let counter = std::sync::Arc::clone(&told);
+    let breaker = Breaker::builder("upstream")
+        .clock(ManualClock::new())
+        .observer(move |_: &Event| {
+            if counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+                std::panic::panic_any(Bomb);
+            }
+        })
+        .build()
+        .unwrap();
+    breaker.force_open();
+    breaker.lift_override();
+    // The report of the panic is the third.
+    assert_eq!(told.load(std::sync::atomic::Ordering::Relaxed), 3);
 }

@@ -249,6 +249,8 @@ pub struct Oracle {
     reopens: u32,
     /// When the latest Retry-After of this generation ends.
     retry_end: Option<u64>,
+    /// The result that is being booked carries a Retry-After.
+    asked_now: bool,
     in_flight_slow: u32,
     wanted: bool,
     /// What was adopted last.
@@ -269,6 +271,7 @@ impl Oracle {
             run: 0,
             reopens: 0,
             retry_end: None,
+            asked_now: false,
             in_flight_slow: 0,
             wanted: false,
             shared: None,
@@ -350,10 +353,12 @@ impl Oracle {
 
     /// When [`handle_deadline`](Self::handle_deadline) has something to do: the end of the round.
     pub fn poll_deadline(&self) -> Option<u64> {
-        let Phase::HalfOpen { entered, .. } = self.phase else {
+        let Phase::HalfOpen { entered, admits_before, .. } = self.phase else {
             return None;
         };
-        let wait = self.settings.max_wait_in_half_open?;
+        // A granted round that nothing else ends is over when the whole lease is.
+        let lease = admits_before.map(|end| 2 * (i128::from(end) - entered));
+        let wait = self.settings.max_wait_in_half_open.or_else(|| u64::try_from(lease?).ok())?;
         let deadline = entered + i128::from(wait);
         Some(u64::try_from(deadline.max(0)).unwrap_or(u64::MAX))
     }
@@ -407,6 +412,12 @@ impl Oracle {
         if generation != self.generation {
             return;
         }
+        self.asked_now = retry_after.is_some() && outcome != OracleOutcome::Ignored;
+        self.end(outcome, retry_after, elapsed, now);
+        self.asked_now = false;
+    }
+
+    fn end(&mut self, outcome: OracleOutcome, retry_after: Option<u64>, elapsed: u64, now: u64) {
         match self.phase {
             Phase::Closed | Phase::MetricsOnly => {
                 if outcome == OracleOutcome::Ignored {
@@ -703,7 +714,10 @@ impl Oracle {
 
     fn open(&mut self, at: u64, reopens: u32, tripped: Counts) {
         let by_backoff = at.saturating_add(self.settings.backoff(reopens));
-        let by_server = self.retry_end.filter(|end| *end > at);
+        // The server's word counts as it is where it came with the result that opens; an earlier one
+        // only lengthens.
+        let by_server =
+            self.retry_end.filter(|end| *end > at && (self.asked_now || *end > by_backoff));
         self.reopens = reopens;
         self.enter(Phase::Open { end: by_server.unwrap_or(by_backoff), tripped: Some(tripped) });
     }

@@ -15,3 +15,4 @@ mod stacks;
 mod support;
 mod types;
 mod wait;
+mod waking;

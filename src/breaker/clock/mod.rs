@@ -31,6 +31,8 @@ pub(crate) fn wall() -> SystemTime {
 
 /// A source of time.
 ///
+/// It is read under the locks of a breaker: it must not use the breaker, and must not panic.
+///
 /// A clock that stands still keeps open circuits open and lets nothing become slow. One that goes
 /// backwards keeps them open for as long again, and calls that end meanwhile took no time. Neither
 /// makes a breaker panic or admit a call early.

@@ -7,12 +7,11 @@ use super::{
     in_flight::InFlight,
     lane::{Lane, Lanes},
     ledger::{Ledger, Totals},
+    locked::Effects,
 };
 use crate::{
     breaker::clock::ClockSource,
-    circuit::{
-        Admission, Booking, Circuit, Outcome, Refusal, RejectReason, Standing, State, Transition,
-    },
+    circuit::{Admission, Booking, Circuit, Outcome, Refusal, RejectReason, Standing, State},
     sync::{AtomicU64, Mutex, Ordering, lock},
 };
 
@@ -53,6 +52,8 @@ impl LiveCircuit {
             ledger: Mutex::new(Ledger { circuit, totals: Totals::default() }),
         };
         live.configured(&mut lock(&live.ledger));
+        // Puts the circuit in force as it is.
+        live.read(live.lanes.get(0), |_, _| {});
         live
     }
 
@@ -86,7 +87,7 @@ impl LiveCircuit {
 
     /// Asks for a call that neither [`ask`](Self::ask) admitted nor [`refusal`](Self::refusal)
     /// refused.
-    pub(crate) fn ask_closely(&self, lane: &Lane, on: impl FnOnce(&[Transition])) -> Asked {
+    pub(crate) fn ask_closely(&self, lane: &Lane, on: impl FnOnce(Effects<'_>)) -> Asked {
         let mut gate = self.gate();
         let admission = self.with(self.clock.ticks(), lane, on, |circuit, now, out| {
             let admission = circuit.admit(now, out);
@@ -187,7 +188,7 @@ impl LiveCircuit {
         gate: GateWord,
         start: u64,
         outcome: Outcome,
-        on: impl FnOnce(&[Transition]),
+        on: impl FnOnce(Effects<'_>),
     ) -> Booked {
         let ticks = self.clock.ticks();
         let elapsed = self.elapsed(start, ticks);

@@ -27,6 +27,14 @@ struct Hanging {
     next: u64,
 }
 
+/// What came of something that was done under the lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effects<'a> {
+    pub(crate) transitions: &'a [Transition],
+    /// Whoever waits for another gate has to look again.
+    pub(crate) gate_changed: bool,
+}
+
 /// What a reader of the circuit is told besides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Read {
@@ -47,7 +55,7 @@ impl LiveCircuit {
         lane: &Lane,
         gate: GateWord,
         start: u64,
-        on: impl FnOnce(&[Transition]),
+        on: impl FnOnce(Effects<'_>),
     ) -> u32 {
         let Some(in_flight) = self.in_flight.get() else { return 0 };
         let tag = in_flight.tag();
@@ -71,7 +79,7 @@ impl LiveCircuit {
     }
 
     /// Lets time do what it does by itself.
-    pub(crate) fn look(&self, lane: &Lane, on: impl FnOnce(&[Transition])) {
+    pub(crate) fn look(&self, lane: &Lane, on: impl FnOnce(Effects<'_>)) {
         self.with(self.clock.ticks(), lane, on, |circuit, now, out| {
             circuit.handle_deadline(now, out);
         });
@@ -97,7 +105,7 @@ impl LiveCircuit {
         &self,
         ticks: u64,
         lane: &Lane,
-        on: impl FnOnce(&[Transition]),
+        on: impl FnOnce(Effects<'_>),
         op: impl FnOnce(&mut Circuit, Moment, &mut Transitions) -> R,
     ) -> R {
         self.with_totals(ticks, lane, on, |ledger, now, out| op(&mut ledger.circuit, now, out))
@@ -107,7 +115,7 @@ impl LiveCircuit {
         &self,
         ticks: u64,
         lane: &Lane,
-        on: impl FnOnce(&[Transition]),
+        on: impl FnOnce(Effects<'_>),
         op: impl FnOnce(&mut Ledger, Moment, &mut Transitions) -> R,
     ) -> R {
         let now = self.clock.moment(ticks);
@@ -121,9 +129,9 @@ impl LiveCircuit {
             ledger.circuit.set_slow_calls_in_flight(hanging.slow, now, &mut out);
         }
         let result = op(&mut ledger, now, &mut out);
-        self.put_in_force(&mut ledger.circuit, At { ticks, now }, hanging, lane);
-        if !out.is_empty() {
-            on(&out);
+        let gate_changed = self.put_in_force(&mut ledger.circuit, At { ticks, now }, hanging, lane);
+        if gate_changed || !out.is_empty() {
+            on(Effects { transitions: &out, gate_changed });
         }
         result
     }
@@ -132,7 +140,7 @@ impl LiveCircuit {
     pub(crate) fn configure(
         &self,
         lane: &Lane,
-        on: impl FnOnce(&[Transition]),
+        on: impl FnOnce(Effects<'_>),
         op: impl FnOnce(&mut Circuit, Moment, &mut Transitions),
     ) {
         let ticks = self.clock.ticks();
@@ -169,15 +177,16 @@ impl LiveCircuit {
         {
             in_flight.restart(slow_after);
         }
-        let ticks = self.clock.ticks();
-        let at = At { ticks, now: self.clock.moment(ticks) };
-        ledger.circuit.record_successes(self.lanes.revoke());
-        let hanging = self.hanging(&ledger.circuit, ticks);
-        self.put_in_force(&mut ledger.circuit, at, hanging, self.lanes.get(0));
     }
 
-    /// Writes the gate and new leases. All leases are back.
-    fn put_in_force(&self, circuit: &mut Circuit, at: At, hanging: Option<Hanging>, lane: &Lane) {
+    /// Writes the gate and new leases, and says whether the gate is another. All leases are back.
+    fn put_in_force(
+        &self,
+        circuit: &mut Circuit,
+        at: At,
+        hanging: Option<Hanging>,
+        lane: &Lane,
+    ) -> bool {
         let before = self.gate();
         let gate = self.gate_of(circuit);
         let slack = circuit.slack(at.now);
@@ -207,6 +216,7 @@ impl LiveCircuit {
         } else if slack.successes > 0 {
             self.lanes.lease_free();
         }
+        gate != before
     }
 
     /// Until when leases are good: a slice ends, or a call in flight becomes slow. A call that

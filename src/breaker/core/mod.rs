@@ -29,5 +29,5 @@ pub(crate) use self::{
     gate::GateWord,
     lane::{Lane, Lanes, Padded},
     live::{LiveCircuit, UNREAD},
-    locked::Read,
+    locked::{Effects, Read},
 };

@@ -100,7 +100,9 @@ impl Entry {
         }
         let idle =
             u64::from(seconds(now).saturating_sub(self.idle_since)) >= idle_timeout.as_secs();
-        self.handle.read(|circuit, Read { now, .. }| {
+        // Not `Handle::read`, which tells observers: the map's lock is held.
+        let handle = &*self.handle;
+        handle.circuit().read(handle.lane(), |circuit, Read { now, .. }| {
             if must_be_kept(circuit, now) {
                 Verdict::Keep
             } else if idle && !called {
@@ -121,7 +123,7 @@ fn must_be_kept(circuit: &Circuit, now: Moment) -> bool {
     match circuit.state() {
         State::Closed => false,
         State::Open => circuit.open_period().is_some_and(|(_, until)| now < until),
-        State::HalfOpen => circuit.poll_deadline().is_none_or(|deadline| now < deadline),
+        State::HalfOpen => circuit.poll_deadline().is_some_and(|deadline| now < deadline),
         State::ForcedOpen | State::Disabled | State::MetricsOnly => true,
     }
 }
