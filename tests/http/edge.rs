@@ -15,6 +15,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_breaker::{
     Breaker, CircuitBreakerLayer, Outcome, State,
+    breaker::UserCode,
     breaker::{EventKind, Snapshot},
     classify::ErrorsAsFailures,
     http::{AtEndOfStream, ClassifiedResponse, ClassifyEos, ClassifyStream, TrackedBody},
@@ -182,7 +183,8 @@ async fn a_classifier_that_panics_at_the_end_gives_the_place_back() {
     assert_eq!((snapshot.state, snapshot.ignored), (State::HalfOpen, 1));
     breaker.try_acquire().unwrap().success();
     assert_eq!(breaker.state(), State::Closed);
-    let panicked = std::iter::from_fn(|| events.try_recv().unwrap())
-        .filter(|event| matches!(event.kind, EventKind::Panicked { what: "classifier", .. }));
+    let panicked = std::iter::from_fn(|| events.try_recv().unwrap()).filter(|event| {
+        matches!(event.kind, EventKind::Panicked { what: UserCode::Classifier, .. })
+    });
     assert_eq!(panicked.count(), 1);
 }

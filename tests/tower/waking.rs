@@ -52,9 +52,11 @@ async fn a_service_that_waits_for_a_keyed_circuit_is_woken() {
     assert!(is_ready(&mut service, &woken.clone().into()));
 }
 
+type Hook = Box<dyn FnOnce() + Send>;
+
 /// Does something the next time it is read.
 #[derive(Clone, Default)]
-struct Hooked(ManualClock, Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>);
+struct Hooked(ManualClock, Arc<Mutex<Option<Hook>>>);
 
 impl fmt::Debug for Hooked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
