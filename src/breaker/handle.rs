@@ -2,10 +2,7 @@
 
 use std::{
     cell::Cell,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, OnceLock, Weak},
 };
 
 use super::{
@@ -14,6 +11,7 @@ use super::{
     core::{Effects, GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
     event::{CallRecord, EventKind},
     hub::Hub,
+    near::{lanes, thread_lane},
     waiters::{Waiters, Waiting},
 };
 use crate::circuit::{Booking, Circuit, Command, Outcome, Refusal, Transition};
@@ -378,28 +376,4 @@ impl Handle {
             Place::Lane { group, .. } => &group.waiters,
         }))
     }
-}
-
-/// How many lanes a named circuit has: enough that the threads of the machine seldom share one, and
-/// few enough that whoever takes the lock visits them in well under a microsecond.
-fn lanes() -> usize {
-    static LANES: OnceLock<usize> = OnceLock::new();
-    *LANES.get_or_init(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        cores.next_power_of_two().clamp(4, 16)
-    })
-}
-
-/// The lane of the running thread: threads take turns when they are first seen.
-#[inline(always)]
-pub(super) fn thread_lane() -> usize {
-    thread_local!(static LANE: Cell<usize> = const { Cell::new(usize::MAX) });
-    let lane = LANE.get();
-    if lane != usize::MAX {
-        return lane;
-    }
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let lane = NEXT.fetch_add(1, Ordering::Relaxed) % lanes();
-    LANE.set(lane);
-    lane
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     BreakerBuilder, Changes, Events, Handle, Permit, Rejected, ServiceName, Snapshot, core::Read,
-    handle::thread_lane,
+    near::thread_lane,
 };
 use crate::circuit::{Adoption, Gate, Grant, Moment, Override, Settings, State};
 

@@ -52,6 +52,7 @@ mod hub;
 mod live_breaker;
 mod map;
 mod name;
+mod near;
 mod permit;
 mod rejected;
 mod snapshot;
