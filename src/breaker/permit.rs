@@ -8,7 +8,7 @@ use super::{
     Handle, ServiceName,
     core::{GateWord, UNREAD},
 };
-use crate::circuit::Outcome;
+use crate::circuit::{Circuit, Moment, Outcome, Transitions};
 
 /// One admitted call, which ends when the permit is consumed or dropped.
 ///
@@ -70,12 +70,36 @@ impl Permit {
         })
     }
 
-    /// The permit of a call that begins only now.
-    pub(crate) fn restarted(mut self) -> Self {
+    /// The call will be made later, or never. Ended by [`begins`](Self::begins) or by
+    /// [`given_back`](Self::given_back).
+    pub(crate) fn reserved(self) -> Self {
+        self.with_probe(|circuit, _, _| circuit.reserve());
+        self
+    }
+
+    /// The call of a reserved permit is made now.
+    pub(crate) fn begins(mut self) -> Self {
+        self.with_probe(|circuit, _, _| circuit.begin_reserved());
         if let Some(handle) = &self.handle {
             self.start = handle.start(self.gate);
         }
         self
+    }
+
+    /// The call of a reserved permit is not made, and decides nothing.
+    pub(crate) fn given_back(mut self) {
+        self.with_probe(|circuit, now, out| circuit.return_reserved(now, out));
+        self.handle = None;
+    }
+
+    /// Does something to the circuit, if this is a probe of its round.
+    fn with_probe(&self, op: impl FnOnce(&mut Circuit, Moment, &mut Transitions)) {
+        let Some(handle) = self.handle.as_ref().filter(|_| !self.gate.admits()) else { return };
+        handle.with(|circuit, now, out| {
+            if self.gate.is_generation(circuit.generation()) {
+                op(circuit, now, out);
+            }
+        });
     }
 
     /// The generation that the call was admitted under.

@@ -226,12 +226,41 @@ impl Circuit {
         let Phase::HalfOpen(probes) = &self.phase else { return };
         let (finished, permitted) = (probes.finished(), probes.permitted);
         let max_wait = deadline.since(probes.entered);
-        self.open(
-            TripReason::HalfOpenExpired { finished, permitted, max_wait },
-            deadline,
-            self.reopens.saturating_add(1),
-            out,
-        );
+        let expired = TripReason::HalfOpenExpired { finished, permitted, max_wait };
+        if probes.is_untried() {
+            // No recovery has failed: the next call that asks is a probe.
+            let counts = probes.counts();
+            let phase = Phase::Open { since: deadline, until: deadline, counts };
+            self.step(phase, Reason::Tripped(expired), Origin::Circuit, deadline, out);
+        } else {
+            self.open(expired, deadline, self.reopens.saturating_add(1), out);
+        }
+    }
+
+    /// The probe that was admitted last is only reserved: its call has not been made.
+    pub(crate) fn reserve(&mut self) {
+        if let Phase::HalfOpen(probes) = &mut self.phase {
+            probes.reserved += 1;
+        }
+    }
+
+    /// The call of a probe that was reserved is made.
+    pub(crate) fn begin_reserved(&mut self) {
+        if let Phase::HalfOpen(probes) = &mut self.phase {
+            probes.reserved = probes.reserved.saturating_sub(1);
+        }
+    }
+
+    /// The call of a probe that was reserved in this round is not made.
+    pub(crate) fn return_reserved(&mut self, now: Moment, out: &mut Transitions) {
+        let generation = self.generation;
+        self.handle_deadline(now, out);
+        if let Phase::HalfOpen(probes) = &mut self.phase
+            && generation == self.generation
+        {
+            probes.reserved = probes.reserved.saturating_sub(1);
+            probes.return_place();
+        }
     }
 
     /// What a call that asks will meet, until the moment that is returned with it.

@@ -10,6 +10,8 @@ pub(super) struct Probes {
     pub(super) permitted: u32,
     /// Places of probes that are under way or finished.
     taken: u32,
+    /// Those of them that were taken for a call which has not been made.
+    pub(super) reserved: u32,
     succeeded: u32,
     failed: u32,
     slow: u32,
@@ -26,7 +28,16 @@ pub(super) enum Verdict {
 
 impl Probes {
     pub(super) fn new(entered: Moment, permitted: u32, admit_until: Moment) -> Self {
-        Self { entered, permitted, taken: 0, succeeded: 0, failed: 0, slow: 0, admit_until }
+        Self {
+            entered,
+            permitted,
+            taken: 0,
+            reserved: 0,
+            succeeded: 0,
+            failed: 0,
+            slow: 0,
+            admit_until,
+        }
     }
 
     /// The end of the round, where it has one. Without a maximum wait, a round under a grant ends
@@ -49,6 +60,11 @@ impl Probes {
         let admitted = self.has_place() && now < self.admit_until;
         self.taken += u32::from(admitted);
         admitted
+    }
+
+    /// Whether nothing was tried, although places are taken: all of them are only reserved.
+    pub(super) fn is_untried(&self) -> bool {
+        self.reserved > 0 && self.reserved == self.taken
     }
 
     /// A probe that decides nothing gives its place to the next.
@@ -131,6 +147,18 @@ mod tests {
         assert_eq!(least_share(0.1, 30), 3);
         assert_eq!(least_share(f64::MIN_POSITIVE, 10), 1);
         assert_eq!(least_share(1.0, 10_000), 10_000);
+    }
+
+    #[test]
+    fn a_round_is_untried_while_all_its_places_are_only_reserved() {
+        let mut probes = Probes::new(Moment::ZERO, 2, Moment::MAX);
+        assert!(!probes.is_untried());
+        assert!(probes.take_place(Moment::ZERO));
+        assert!(!probes.is_untried());
+        probes.reserved = 1;
+        assert!(probes.is_untried());
+        assert!(probes.take_place(Moment::ZERO));
+        assert!(!probes.is_untried());
     }
 
     #[test]

@@ -10,10 +10,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep};
 
-use crate::{
-    breaker::{Handle, Permit, Waiting},
-    circuit::Outcome,
-};
+use crate::breaker::{Handle, Permit, Waiting};
 
 /// The least that a timer is set to: the grain of tokio's.
 const TICK: Duration = Duration::from_millis(1);
@@ -25,13 +22,12 @@ pub enum OnOpen {
     #[default]
     Reject,
     /// Not ready, until the circuit admits again: for load balancers, which turn to another
-    /// service meanwhile. Meant for services that are called when they are ready: a probe that is
-    /// reserved and never called leaves its half-open round without a verdict, which is a failed
-    /// recovery.
+    /// service meanwhile.
     ///
     /// `poll_ready` then reserves the permit of the call that follows; a probe is reserved until
-    /// the half-open round ends. A reservation is given back when the service is dropped. The call
-    /// is still rejected if the circuit has opened since.
+    /// the half-open round ends, and a round in which nothing else was tried is no failed recovery.
+    /// A reservation is given back when the service is dropped. The call is still rejected if the
+    /// circuit has opened since.
     ///
     /// # Panics
     ///
@@ -46,7 +42,7 @@ struct Reserved(Option<Permit>);
 impl Drop for Reserved {
     fn drop(&mut self) {
         if let Some(permit) = self.0.take() {
-            permit.record(Outcome::IGNORED);
+            permit.given_back();
         }
     }
 }
@@ -71,7 +67,7 @@ impl Wait {
         if !handle.rejects()
             && let Ok(permit) = handle.acquire()
         {
-            *self = Self { reserved: Some(Reserved(Some(permit))), ..Self::default() };
+            *self = Self { reserved: Some(Reserved(Some(permit.reserved()))), ..Self::default() };
             return Poll::Ready(());
         }
         // Nobody tells when the time of the gate is over. Set anew each time, since the circuit may
@@ -89,7 +85,7 @@ impl Wait {
     /// The reserved permit, if it is still good for a call.
     pub(super) fn take(&mut self) -> Option<Permit> {
         let mut reserved = self.reserved.take().filter(Reserved::is_current)?;
-        reserved.0.take().map(Permit::restarted)
+        reserved.0.take().map(Permit::begins)
     }
 }
 

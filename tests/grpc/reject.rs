@@ -49,8 +49,8 @@ async fn callers_of_a_server_get_unavailable_and_when_to_ask_again() {
 #[tokio::test]
 async fn a_server_that_rejects_is_unavailable_to_the_breaker_of_its_client() {
     let (server, _) = breaker();
-    server.try_acquire().unwrap().record(Outcome::FAILURE.with_retry_after(Duration::from_secs(5)));
     server.try_acquire().unwrap().failure();
+    server.try_acquire().unwrap().record(Outcome::FAILURE.with_retry_after(Duration::from_secs(5)));
     let address = guarded_upstream(&server, || Err(Status::internal("never called"))).await;
     let (caller, _) = breaker();
     let mut client = client(&caller, address);

@@ -14,7 +14,7 @@ use std::{
 
 use tower::{Layer, Service};
 use tower_breaker::{
-    Breaker, BreakerMap, CircuitBreaker, CircuitBreakerLayer, Outcome,
+    Breaker, BreakerMap, CircuitBreaker, CircuitBreakerLayer, Outcome, State,
     breaker::{Clock, clock::ManualClock},
     circuit::Moment,
     service::OnOpen,
@@ -166,4 +166,45 @@ fn who_waits_for_an_inner_service_is_woken_and_rejected_when_the_circuit_opens()
     breaker.force_open();
     assert_eq!(woken.0.load(SeqCst), 1);
     assert!(is_ready(&mut service, &woken.clone().into()));
+}
+
+// A balancer keeps an idle standby ready: its reservations are no failed recoveries.
+#[tokio::test]
+async fn a_round_that_was_only_reserved_is_no_failed_recovery() {
+    let (breaker, clock) = live(plain());
+    trip(&breaker);
+    clock.advance(secs(60));
+    let mut service = waiting(&breaker);
+    for _ in 0..3 {
+        assert!(is_ready(&mut service, Waker::noop()));
+        assert_eq!(breaker.state(), State::HalfOpen);
+        clock.advance(secs(120));
+    }
+    breaker.handle_deadline();
+    let snapshot = breaker.snapshot();
+    assert_eq!((snapshot.state, snapshot.reopens), (State::Open, 0));
+    assert_eq!(snapshot.remaining, Some(secs(0)));
+
+    // Tried and hung, it is one.
+    assert!(is_ready(&mut service, Waker::noop()));
+    let probe = admitted(&breaker);
+    clock.advance(secs(120));
+    breaker.handle_deadline();
+    assert_eq!(breaker.snapshot().reopens, 1);
+    drop(probe);
+}
+
+#[tokio::test]
+async fn a_reserved_probe_that_is_called_counts_as_one_that_was_tried() {
+    let (breaker, clock) = live(plain());
+    trip(&breaker);
+    clock.advance(secs(60));
+    let mut service = waiting(&breaker);
+    assert!(is_ready(&mut service, Waker::noop()));
+    service.get_mut().pend(1);
+    let call = service.call(7);
+    clock.advance(secs(120));
+    breaker.handle_deadline();
+    assert_eq!(breaker.snapshot().reopens, 1);
+    drop(call);
 }
