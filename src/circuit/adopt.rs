@@ -127,3 +127,128 @@ fn strength(state: State) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::circuit::{Admission, Command, Outcome, Refusal, Settings};
+
+    const START: Moment = Moment::from_nanos(1_000_000_000_000);
+
+    fn circuit() -> Circuit {
+        let settings = Settings::builder().failure_threshold(1).jitter(0.0).build().unwrap();
+        Circuit::new(Arc::new(settings), 0)
+    }
+
+    fn recorded(state: State, elapsed: u64, open_for: u64) -> Adoption {
+        Adoption {
+            state,
+            elapsed: Duration::from_secs(elapsed),
+            open_for: Duration::from_secs(open_for),
+            reopens: 2,
+            version: Version::new(3, 4),
+        }
+    }
+
+    fn refusal(admission: Admission) -> Refusal {
+        match admission {
+            Admission::Refused(refusal) => refusal,
+            Admission::Admitted { .. } => panic!("admitted"),
+        }
+    }
+
+    #[test]
+    fn a_restored_opening_has_the_time_left_and_is_clamped() {
+        for (state, elapsed, left) in [
+            (State::Open, 10, 30),
+            (State::Open, 0, 40),
+            // The clock has jumped: nothing is left, not less.
+            (State::Open, 90_000, 0),
+            // Somebody probed when it was recorded: that round is over.
+            (State::HalfOpen, 10, 0),
+        ] {
+            let mut circuit = circuit();
+            circuit.restore(recorded(state, elapsed, 40), START, &mut Transitions::new());
+            assert_eq!(circuit.state(), State::Open);
+            let (since, until) = circuit.open_period().unwrap();
+            assert_eq!(until, START + Duration::from_secs(left), "{state} {elapsed}");
+            assert_eq!(until.since(since), Duration::from_secs(40));
+            assert_eq!((circuit.reopens(), circuit.version()), (2, Version::new(3, 4)));
+            assert_eq!(circuit.trip_reason(), Some(TripReason::Adopted));
+        }
+    }
+
+    #[test]
+    fn a_restored_record_wins_over_what_was_adopted_before() {
+        let mut circuit = circuit();
+        let newer = Adoption { version: Version::new(9, 9), ..recorded(State::Closed, 0, 0) };
+        assert!(circuit.adopt(newer, START, &mut Transitions::new()));
+        circuit.restore(recorded(State::Open, 0, 40), START, &mut Transitions::new());
+        assert_eq!(circuit.state(), State::Open);
+    }
+
+    #[test]
+    fn only_what_is_newer_and_matters_says_that_somebody_has_to_look() {
+        let mut circuit = circuit();
+        let mut out = Transitions::new();
+        let open = recorded(State::Open, 0, 40);
+        assert!(circuit.adopt(open, START, &mut out));
+        assert!(!circuit.adopt(open, START, &mut out), "the same version");
+        let forced = Adoption { version: Version::new(8, 0), ..recorded(State::ForcedOpen, 0, 0) };
+        assert!(!circuit.adopt(forced, START, &mut out), "overrides travel on their own");
+        assert_eq!(circuit.version(), open.version);
+        assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn the_end_that_is_later_brings_its_reopens_and_an_equal_one_does_not() {
+        let mut circuit = circuit();
+        let mut out = Transitions::new();
+        circuit.adopt(recorded(State::Open, 0, 40), START, &mut out);
+        let again = |open_for, reopens, counter| Adoption {
+            reopens,
+            version: Version::new(3, counter),
+            ..recorded(State::Open, 0, open_for)
+        };
+        circuit.adopt(again(40, 7, 5), START, &mut out);
+        assert_eq!(circuit.reopens(), 2);
+        circuit.adopt(again(41, 8, 6), START, &mut out);
+        assert_eq!(circuit.reopens(), 8);
+    }
+
+    #[test]
+    fn a_grant_that_is_declined_is_asked_for_again() {
+        let mut circuit = circuit();
+        let mut out = Transitions::new();
+        circuit.set_gate(Gate::Granted);
+        let Admission::Admitted { generation } = circuit.admit(START, &mut out) else { panic!() };
+        circuit.record(generation, Outcome::FAILURE, Duration::ZERO, START, &mut out);
+        let later = START + Duration::from_secs(60);
+        let asks =
+            |circuit: &mut Circuit| refusal(circuit.admit(later, &mut Transitions::new())).command;
+        assert_eq!(asks(&mut circuit), Some(Command::RequestGrant));
+        assert_eq!(asks(&mut circuit), None);
+        circuit.decline_grant();
+        assert_eq!(asks(&mut circuit), Some(Command::RequestGrant));
+    }
+
+    #[test]
+    fn a_grant_needs_a_budget_a_time_ahead_and_a_circuit_that_waits() {
+        let later = START + Duration::from_secs(60);
+        let grant = Grant { token: 1, budget: 1, deadline: later + Duration::from_secs(1) };
+        let granted = |gate, grant: Grant, at| {
+            let mut circuit = circuit();
+            let mut out = Transitions::new();
+            circuit.set_gate(gate);
+            circuit.adopt(recorded(State::Open, 0, 60), START, &mut out);
+            circuit.grant(grant, at, &mut out)
+        };
+        assert!(granted(Gate::Granted, grant, later));
+        assert!(!granted(Gate::Local, grant, later));
+        assert!(!granted(Gate::Granted, Grant { budget: 0, ..grant }, later));
+        assert!(!granted(Gate::Granted, Grant { deadline: later, ..grant }, later));
+        assert!(!granted(Gate::Granted, grant, later.before(Duration::from_nanos(1))));
+    }
+}

@@ -3,14 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
-use tower_breaker::{
-    Outcome,
-    circuit::{Admission, Circuit, Moment, Transition, Transitions},
-};
+use tower_breaker::circuit::{Admission, Circuit, Moment, Outcome, Transition, Transitions};
 
 use crate::{
+    convert::settings_of,
     steps::{Plan, Step, plan},
-    world::settings_of,
 };
 
 /// Asks and, if admitted, succeeds at once.

@@ -177,7 +177,7 @@ mod tests {
             let mut random = fastrand::Rng::with_seed(capacity as u64);
             let mut window = CountWindow::new(capacity as u32);
             let mut plain = Plain { capacity, ..Plain::default() };
-            for _ in 0..2_000 {
+            for _ in 0..600 {
                 if random.u8(..4) == 0 {
                     let successes = random.u64(..capacity as u64 + 3);
                     window.record_successes(successes);
