@@ -133,3 +133,35 @@ impl fmt::Debug for Single {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, thread};
+
+    use super::*;
+
+    /// The handles that as many threads come to as there are lanes.
+    fn handles(single: &Single) -> usize {
+        let near = || thread::scope(|scope| scope.spawn(|| single.handle.near()).join().unwrap());
+        let all: Vec<_> = (0..16).map(|_| near()).collect();
+        all.iter().map(Arc::as_ptr).collect::<HashSet<_>>().len()
+    }
+
+    #[test]
+    fn a_cloned_layer_keeps_all_lanes_alive() {
+        let single = Single::new(Breaker::builder("upstream").build().unwrap());
+        let lanes = handles(&single);
+        assert!(lanes > 1);
+        let clone = single.clone();
+        drop(single);
+        assert_eq!(handles(&clone), lanes);
+    }
+
+    #[test]
+    fn a_light_clone_stays_on_its_lane_when_the_others_are_gone() {
+        let single = Single::new(Breaker::builder("upstream").build().unwrap());
+        let light = single.light();
+        drop(single);
+        assert_eq!(handles(&light), 1);
+    }
+}
