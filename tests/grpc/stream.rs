@@ -7,11 +7,11 @@ use std::{
 
 use tokio::sync::mpsc;
 use tonic::{Code, Response, Status};
-use tower_breaker::{Settings, State};
+use tower_breaker::{State, circuit::SettingsBuilder};
 
 use crate::support::{
-    Text, ask, await_probe, breaker, client, eventually, guarded_upstream, read, replies, scripted,
-    text, upstream, with_settings,
+    Text, ask, await_probe, breaker, client, eventually, guarded_upstream, live, plain, read,
+    replies, scripted, secs, text, upstream,
 };
 
 type Sender = mpsc::Sender<Result<Text, Status>>;
@@ -93,20 +93,18 @@ async fn a_probe_whose_only_answer_is_a_bad_status_opens_the_circuit_again() {
     assert_eq!((snapshot.state, snapshot.reopens), (State::Open, 1));
 }
 
-fn slow_calls() -> Settings {
-    Settings::builder()
+fn slow_calls() -> SettingsBuilder {
+    plain()
         .slow_call_rate_threshold(1.0)
-        .slow_call_duration_threshold(Duration::from_secs(2))
+        .slow_call_duration_threshold(secs(2))
         .minimum_number_of_calls(10)
-        .build()
-        .unwrap()
 }
 
 #[tokio::test]
 async fn a_call_takes_the_time_until_its_first_message() {
     for (before, after, slow) in [(2, 0, 1), (1, 3600, 0)] {
         let (sender, address) = streaming().await;
-        let (breaker, clock) = with_settings(slow_calls());
+        let (breaker, clock) = live(slow_calls());
         let mut client = client(&breaker, address);
         let mut messages = ask(&mut client).await.unwrap().into_inner();
         clock.advance(Duration::from_secs(before));
@@ -124,7 +122,7 @@ async fn a_call_takes_the_time_until_its_first_message() {
 #[tokio::test]
 async fn a_call_without_a_message_is_slow_while_it_is_in_flight() {
     let (_sender, address) = streaming().await;
-    let (breaker, clock) = with_settings(slow_calls());
+    let (breaker, clock) = live(slow_calls());
     let mut client = client(&breaker, address);
     let messages = ask(&mut client).await.unwrap().into_inner();
     clock.advance(Duration::from_secs(4));

@@ -1,12 +1,16 @@
 //! A gRPC service that answers as a test says, written by hand, and clients behind a breaker.
 
+#[path = "../support/net.rs"]
+mod net;
+#[path = "../support/mod.rs"]
+mod shared;
+
 use std::{
     convert::Infallible,
     future::Future,
     net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
 use futures_util::{Stream, StreamExt, stream};
@@ -21,11 +25,15 @@ use tonic::{
 use tonic_prost::ProstCodec;
 use tower::{Layer, Service, service_fn};
 use tower_breaker::{
-    Breaker, CircuitBreaker, CircuitBreakerLayer, Settings, State,
-    breaker::{Snapshot, clock::ManualClock},
+    Breaker, CircuitBreaker, CircuitBreakerLayer,
     grpc::{self, GrpcErrorsAsFailures, Unavailable},
     http::AtEndOfStream,
     service::Single,
+};
+
+pub(crate) use self::{
+    net::{breaker, eventually},
+    shared::{await_probe, live, plain, secs},
 };
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -182,50 +190,4 @@ pub(crate) fn replies(list: Vec<Result<Text, Status>>) -> Reply {
 pub(crate) fn scripted() -> (mpsc::Sender<Result<Text, Status>>, Messages) {
     let (sender, receiver) = mpsc::channel(8);
     (sender, ReceiverStream::new(receiver).boxed())
-}
-
-/// A breaker on a clock that a test moves, which opens at the second failure in a row, is probed
-/// once, and counts calls in its window.
-pub(crate) fn breaker() -> (Breaker, ManualClock) {
-    let settings = Settings::builder()
-        .failure_threshold(2)
-        .failure_rate_threshold(1.0)
-        .permitted_calls_in_half_open(1)
-        .slow_call_duration_threshold(Duration::from_secs(10))
-        .jitter(0.0)
-        .build()
-        .unwrap();
-    with_settings(settings)
-}
-
-pub(crate) fn with_settings(settings: Settings) -> (Breaker, ManualClock) {
-    let clock = ManualClock::new();
-    clock.advance(Duration::from_secs(1000));
-    let breaker =
-        Breaker::builder("upstream").settings(settings).clock(clock.clone()).build().unwrap();
-    (breaker, clock)
-}
-
-/// Opens the circuit and lets the open time pass, so that the next call is a probe.
-pub(crate) fn await_probe(breaker: &Breaker, clock: &ManualClock) {
-    while breaker.state() == State::Closed {
-        breaker.try_acquire().unwrap().failure();
-    }
-    clock.advance(breaker.snapshot().remaining.unwrap());
-}
-
-/// Waits until the figures of a breaker are as they should be: the other side is a real server.
-pub(crate) async fn eventually(breaker: &Breaker, holds: impl Fn(&Snapshot) -> bool) -> Snapshot {
-    #[allow(clippy::disallowed_methods, reason = "a real server is the other side")]
-    let started = Instant::now();
-    loop {
-        let snapshot = breaker.snapshot();
-        if holds(&snapshot) {
-            return snapshot;
-        }
-        #[allow(clippy::disallowed_methods, reason = "a real server is the other side")]
-        let waited = started.elapsed();
-        assert!(waited < Duration::from_secs(10), "{snapshot:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }

@@ -7,24 +7,24 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, Version};
 use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
-use tower_breaker::{Settings, State};
+use tower_breaker::State;
 
 use crate::support::{
-    VERSIONS, breaker, broken, data, eventually, frames, get, guarded, scripted, upstream,
-    with_settings,
+    VERSIONS, breaker, breaking, data, eventually, frames, get, guarded, live, plain,
+    read_to_the_break, scripted, secs, upstream,
 };
 
 #[tokio::test]
 async fn a_body_that_breaks_is_a_failure() {
     for version in VERSIONS {
-        let address = upstream(|_| Response::new(broken())).await;
+        let (address, half_read) = breaking().await;
         let (breaker, _) = breaker();
         let mut service = guarded(&breaker, version);
         for failures in 1..=2 {
             let response = get(&mut service, address).await.unwrap();
             assert_eq!(response.status(), 200);
             assert_eq!(breaker.snapshot().failed, failures - 1, "not before it breaks");
-            response.into_body().collect().await.unwrap_err();
+            read_to_the_break(response.into_body(), &half_read).await;
             assert_eq!(breaker.snapshot().failed, failures);
         }
         assert_eq!(breaker.state(), State::Open);
@@ -127,17 +127,15 @@ async fn a_client_that_reads_only_the_status_keeps_its_verdict() {
 
 #[tokio::test]
 async fn an_endless_stream_is_neither_slow_nor_in_flight_after_its_headers() {
-    let settings = Settings::builder()
+    let settings = plain()
         .slow_call_rate_threshold(0.5)
-        .slow_call_duration_threshold(Duration::from_secs(2))
-        .minimum_number_of_calls(1)
-        .build()
-        .unwrap();
+        .slow_call_duration_threshold(secs(2))
+        .minimum_number_of_calls(1);
     for version in VERSIONS {
         let (frames, body) = scripted();
         let body = std::sync::Arc::new(std::sync::Mutex::new(Some(body)));
         let address = upstream(move |_| Response::new(body.lock().unwrap().take().unwrap())).await;
-        let (breaker, clock) = with_settings(settings.clone());
+        let (breaker, clock) = live(settings.clone());
         let mut service = guarded(&breaker, version);
         let mut body = get(&mut service, address).await.unwrap().into_body();
         for _ in 0..5 {
@@ -157,12 +155,8 @@ async fn an_endless_stream_is_neither_slow_nor_in_flight_after_its_headers() {
 
 #[tokio::test]
 async fn headers_that_come_late_are_slow() {
-    let settings = Settings::builder()
-        .slow_call_rate_threshold(1.0)
-        .slow_call_duration_threshold(Duration::from_secs(2))
-        .build()
-        .unwrap();
-    let (breaker, clock) = with_settings(settings);
+    let settings = plain().slow_call_rate_threshold(1.0).slow_call_duration_threshold(secs(2));
+    let (breaker, clock) = live(settings);
     let address = upstream(move |_| {
         clock.advance(Duration::from_secs(2));
         Response::new(Body::from("late"))
@@ -176,12 +170,12 @@ async fn headers_that_come_late_are_slow() {
 
 #[tokio::test]
 async fn a_stream_of_an_earlier_generation_decides_nothing() {
-    let address = upstream(|_| Response::new(broken())).await;
+    let (address, half_read) = breaking().await;
     let (breaker, _) = breaker();
     let mut service = guarded(&breaker, Version::HTTP_2);
     let response = get(&mut service, address).await.unwrap();
     breaker.reset();
-    response.into_body().collect().await.unwrap_err();
+    read_to_the_break(response.into_body(), &half_read).await;
     let snapshot = eventually(&breaker, |snapshot| snapshot.late == 1).await;
     assert_eq!((snapshot.counts.calls, snapshot.consecutive_failures), (0, 0));
 }

@@ -11,7 +11,7 @@ use http_body_util::BodyExt;
 use tower_breaker::{State, error};
 
 use crate::support::{
-    Frames, VERSIONS, await_probe, breaker, broken, data, get, guarded, scripted, upstream,
+    Frames, VERSIONS, await_probe, breaker, breaking, data, get, guarded, scripted, upstream,
 };
 
 /// An upstream whose only response streams what the test sends.
@@ -49,7 +49,7 @@ async fn an_endless_stream_closes_the_circuit_with_its_first_data() {
 #[tokio::test]
 async fn a_probe_that_breaks_after_its_first_data_is_a_failure_of_its_own() {
     for version in VERSIONS {
-        let address = upstream(|_| Response::new(broken())).await;
+        let (address, half_read) = breaking().await;
         let (breaker, clock) = breaker();
         await_probe(&breaker, &clock);
         let mut service = guarded(&breaker, version);
@@ -58,6 +58,7 @@ async fn a_probe_that_breaks_after_its_first_data_is_a_failure_of_its_own() {
         let before = breaker.snapshot();
         assert_eq!((before.state, before.counts.calls), (State::Closed, 0));
 
+        half_read.notify_one();
         body.collect().await.unwrap_err();
         let after = breaker.snapshot();
         assert_eq!((after.counts.calls, after.counts.failures), (1, 1));
@@ -69,7 +70,7 @@ async fn a_probe_that_breaks_after_its_first_data_is_a_failure_of_its_own() {
 #[tokio::test]
 async fn a_probe_that_breaks_while_the_circuit_is_open_changes_nothing() {
     for version in VERSIONS {
-        let address = upstream(|_| Response::new(broken())).await;
+        let (address, half_read) = breaking().await;
         let (breaker, clock) = breaker();
         await_probe(&breaker, &clock);
         let mut service = guarded(&breaker, version);
@@ -79,6 +80,7 @@ async fn a_probe_that_breaks_while_the_circuit_is_open_changes_nothing() {
         await_probe(&breaker, &clock);
         let before = breaker.snapshot();
         assert_eq!((before.state, before.remaining), (State::Open, Some(Duration::ZERO)));
+        half_read.notify_one();
         body.collect().await.unwrap_err();
         assert_eq!(breaker.snapshot(), before);
     }

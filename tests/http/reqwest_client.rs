@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::Response;
-use http_body_util::BodyExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt};
 use tower_breaker::{
     CircuitBreakerLayer, State,
@@ -12,7 +11,7 @@ use tower_breaker::{
     http::{AtEndOfStream, ServerErrorsAsFailures},
 };
 
-use crate::support::{breaker, broken, upstream};
+use crate::support::{breaker, breaking, read_to_the_break, upstream};
 
 fn request(address: std::net::SocketAddr) -> reqwest::Request {
     let url = format!("http://{address}/").parse().unwrap();
@@ -61,7 +60,7 @@ async fn redirects_without_end_are_the_callers_own() {
 
 #[tokio::test]
 async fn bodies_are_seen_where_responses_are_turned_into_those_of_http() {
-    let address = upstream(|_| Response::new(broken())).await;
+    let (address, half_read) = breaking().await;
     let (breaker, _) = breaker();
     let mut service = ServiceBuilder::new()
         .layer(
@@ -71,6 +70,6 @@ async fn bodies_are_seen_where_responses_are_turned_into_those_of_http() {
         .map_response(Response::<reqwest::Body>::from)
         .service(client());
     let response = service.ready().await.unwrap().call(request(address)).await.unwrap();
-    response.into_body().collect().await.unwrap_err();
+    read_to_the_break(response.into_body(), &half_read).await;
     assert_eq!(breaker.snapshot().consecutive_failures, 1);
 }

@@ -181,12 +181,14 @@ async fn two_breakers_in_a_row_see_the_same_body() {
     let layer = CircuitBreakerLayer::new(server.clone())
         .settle(AtEndOfStream::new(ServerErrorsAsFailures))
         .on_reject(service_unavailable());
-    let router = Router::new().route("/", get(async || Response::new(support::broken())));
+    let half_read = Arc::new(Notify::new());
+    let told = Arc::clone(&half_read);
+    let router = Router::new().fallback(async move || Response::new(support::broken(&told)));
     let address = serve(router.layer(layer)).await;
     let (caller, _) = breaker();
     let mut service = guarded(&caller, http::Version::HTTP_2);
     let response = support::get(&mut service, address).await.unwrap();
-    response.into_body().collect().await.unwrap_err();
+    support::read_to_the_break(response.into_body(), &half_read).await;
     assert_eq!(caller.snapshot().consecutive_failures, 1);
     eventually(&server, |snapshot| snapshot.consecutive_failures == 1).await;
 }

@@ -1,16 +1,17 @@
 //! Upstreams that answer as a test says, and clients behind a breaker.
 
-use std::{
-    fmt::Debug,
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+#[path = "../support/net.rs"]
+mod net;
+#[path = "../support/mod.rs"]
+mod shared;
+
+use std::{fmt::Debug, net::SocketAddr, sync::Arc};
 
 use axum::{Router, body::Body, extract::Request};
 use bytes::Bytes;
 use http::{Response, Version};
 use http_body::Frame;
-use http_body_util::{Empty, StreamBody};
+use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -18,16 +19,20 @@ use hyper_util::{
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
-    sync::mpsc,
+    sync::{Notify, mpsc},
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tower::{Layer, Service, ServiceExt};
 use tower_breaker::{
-    Breaker, CircuitBreaker, CircuitBreakerLayer, Settings,
-    breaker::{Snapshot, clock::ManualClock},
+    Breaker, CircuitBreaker, CircuitBreakerLayer,
     error::BoxError,
     http::{AtEndOfStream, ServerErrorsAsFailures},
     service::{Boxed, Single},
+};
+
+pub(crate) use self::{
+    net::{breaker, eventually},
+    shared::{await_probe, live, plain, secs},
 };
 
 pub(crate) type HttpClient = Client<HttpConnector, Empty<Bytes>>;
@@ -61,28 +66,6 @@ pub(crate) fn client(version: Version) -> HttpClient {
         .build(HttpConnector::new())
 }
 
-/// A breaker on a clock that a test moves, which opens at the second failure in a row, is probed
-/// once, and counts calls in its window.
-pub(crate) fn breaker() -> (Breaker, ManualClock) {
-    let settings = Settings::builder()
-        .failure_threshold(2)
-        .failure_rate_threshold(1.0)
-        .permitted_calls_in_half_open(1)
-        .slow_call_duration_threshold(Duration::from_secs(10))
-        .jitter(0.0)
-        .build()
-        .unwrap();
-    with_settings(settings)
-}
-
-pub(crate) fn with_settings(settings: Settings) -> (Breaker, ManualClock) {
-    let clock = ManualClock::new();
-    clock.advance(Duration::from_secs(1000));
-    let breaker =
-        Breaker::builder("upstream").settings(settings).clock(clock.clone()).build().unwrap();
-    (breaker, clock)
-}
-
 /// A client behind the breaker that looks at bodies.
 pub(crate) fn guarded(breaker: &Breaker, version: Version) -> Guarded {
     CircuitBreakerLayer::new(breaker.clone())
@@ -98,14 +81,6 @@ where
     let uri = format!("http://{address}/");
     let request = http::Request::get(uri).body(Empty::new()).unwrap();
     service.ready().await.unwrap().call(request).await
-}
-
-/// Opens the circuit and lets the open time pass, so that the next call is a probe.
-pub(crate) fn await_probe(breaker: &Breaker, clock: &ManualClock) {
-    while breaker.state() == tower_breaker::State::Closed {
-        breaker.try_acquire().unwrap().failure();
-    }
-    clock.advance(breaker.snapshot().remaining.unwrap());
 }
 
 pub(crate) type Frames = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
@@ -125,32 +100,35 @@ pub(crate) fn frames(list: Vec<Result<Frame<Bytes>, BoxError>>) -> Body {
     Body::new(StreamBody::new(tokio_stream::iter(list)))
 }
 
-/// A body that sends data and then breaks.
-pub(crate) fn broken() -> Body {
+/// An upstream whose bodies send data and break once [`read_to_the_break`] has that data.
+pub(crate) async fn breaking() -> (SocketAddr, Arc<Notify>) {
+    let half_read = Arc::new(Notify::new());
+    let told = Arc::clone(&half_read);
+    (upstream(move |_| Response::new(broken(&told))).await, half_read)
+}
+
+/// A body that sends data and breaks once it is told that they were read: what breaks a stream
+/// overtakes what waits to be sent.
+pub(crate) fn broken(half_read: &Arc<Notify>) -> Body {
     let (sender, body) = scripted();
+    let half_read = Arc::clone(half_read);
     tokio::spawn(async move {
         sender.send(data("half")).await.unwrap();
-        // Sent apart, so that the half has left before the rest fails.
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        half_read.notified().await;
         sender.send(Err("the disk broke".into())).await.unwrap();
     });
     body
 }
 
-/// Waits until the figures of a breaker are as they should be: the other side is a real server.
-pub(crate) async fn eventually(breaker: &Breaker, holds: impl Fn(&Snapshot) -> bool) -> Snapshot {
-    #[allow(clippy::disallowed_methods, reason = "a real server is the other side")]
-    let started = Instant::now();
-    loop {
-        let snapshot = breaker.snapshot();
-        if holds(&snapshot) {
-            return snapshot;
-        }
-        #[allow(clippy::disallowed_methods, reason = "a real server is the other side")]
-        let waited = started.elapsed();
-        assert!(waited < Duration::from_secs(10), "{snapshot:?}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+/// Reads the first half of a body, tells so, and reads on to the error.
+pub(crate) async fn read_to_the_break<B>(mut body: B, half_read: &Notify) -> B::Error
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Debug,
+{
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+    half_read.notify_one();
+    body.collect().await.unwrap_err()
 }
 
 /// Reads the head of a request.

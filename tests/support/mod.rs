@@ -2,47 +2,17 @@
 //! that bring them into a state.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use std::{sync::mpsc, thread, time::Duration};
+mod settings;
+
+use std::{sync::mpsc, thread};
 
 use tower_breaker::{
-    Breaker, Outcome, Permit, Rejected, Settings, SlidingWindow, State,
+    Breaker, Outcome, Permit, Rejected, State,
     breaker::{EventKind, Events, EventsError, clock::ManualClock},
     circuit::{SettingsBuilder, Transition},
 };
 
-pub(crate) const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-pub(crate) const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
-
-pub(crate) const NANO: Duration = Duration::from_nanos(1);
-
-/// The defaults without jitter: 5 failures in a row open for 60 s, two of three probes close.
-pub(crate) fn plain() -> SettingsBuilder {
-    Settings::builder().jitter(0.0)
-}
-
-/// Nothing but a failure rate.
-pub(crate) fn rate(threshold: f64, window: SlidingWindow, minimum: u32) -> SettingsBuilder {
-    plain()
-        .failure_threshold(None)
-        .failure_rate_threshold(threshold)
-        .sliding_window(window)
-        .minimum_number_of_calls(minimum)
-}
-
-/// Nothing but a slow-call rate, where a call of a second is slow.
-pub(crate) fn slow_rate(threshold: f64, calls: u32, minimum: u32) -> SettingsBuilder {
-    plain()
-        .failure_threshold(None)
-        .slow_call_rate_threshold(threshold)
-        .slow_call_duration_threshold(secs(1))
-        .sliding_window(SlidingWindow::count(calls))
-        .minimum_number_of_calls(minimum)
-}
+pub(crate) use self::settings::*;
 
 /// A breaker and the clock that it reads.
 pub(crate) fn live(settings: SettingsBuilder) -> (Breaker, ManualClock) {
@@ -91,11 +61,17 @@ pub(crate) fn trip(breaker: &Breaker) {
 /// Opens the circuit, waits its time out and returns the first probe.
 #[track_caller]
 pub(crate) fn first_probe(breaker: &Breaker, clock: &ManualClock) -> Permit {
-    trip(breaker);
-    wait_out(breaker, clock);
+    await_probe(breaker, clock);
     let probe = admitted(breaker);
     assert_eq!(breaker.state(), State::HalfOpen);
     probe
+}
+
+/// Opens the circuit and waits its time out, so that the next call is a probe.
+#[track_caller]
+pub(crate) fn await_probe(breaker: &Breaker, clock: &ManualClock) {
+    trip(breaker);
+    wait_out(breaker, clock);
 }
 
 /// Moves the clock to the end of the open time.
