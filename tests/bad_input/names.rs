@@ -44,3 +44,13 @@ fn a_key_that_is_no_name_gets_the_overflow_circuit() {
     }
     assert!(map.is_empty());
 }
+
+#[test]
+fn names_are_checked_when_they_are_read() {
+    let name: ServiceName = serde_json::from_str(r#""payments""#).unwrap();
+    assert_eq!(serde_json::to_string(&name).unwrap(), r#""payments""#);
+    for text in [r#""""#, r#""a\nb""#, r#""a\u0000""#] {
+        let error = serde_json::from_str::<ServiceName>(text).unwrap_err().to_string();
+        assert!(error.contains("invalid service name"), "{error}");
+    }
+}

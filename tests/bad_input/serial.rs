@@ -1,6 +1,6 @@
 //! Settings as text.
 
-use tower_breaker::{Settings, SlidingWindow, breaker::ServiceName};
+use tower_breaker::{Settings, SlidingWindow};
 
 use crate::support::*;
 
@@ -158,15 +158,5 @@ fn nan_and_infinity_are_refused() {
     ] {
         let error = from_toml(text).unwrap_err();
         assert!(error.contains(part), "{error}");
-    }
-}
-
-#[test]
-fn names_are_checked_when_they_are_read() {
-    let name: ServiceName = serde_json::from_str(r#""payments""#).unwrap();
-    assert_eq!(serde_json::to_string(&name).unwrap(), r#""payments""#);
-    for text in [r#""""#, r#""a\nb""#, r#""a\u0000""#] {
-        let error = serde_json::from_str::<ServiceName>(text).unwrap_err().to_string();
-        assert!(error.contains("invalid service name"), "{error}");
     }
 }

@@ -140,6 +140,10 @@ fn windows_are_neither_empty_nor_absurd() {
     let bound = "from 1 to 1000, and no slice shorter than 1ms";
     refuses(slices, "sliding_window.time.slices", &bad, bound);
     accepts(slices, &[1, 500]);
+    let slices: Set<u32> =
+        |it, slices| it.sliding_window(SlidingWindow::Time { duration: DAY, slices });
+    refuses(slices, "sliding_window.time.slices", &[(1_001, "1001")], bound);
+    accepts(slices, &[1_000]);
 
     let minimum: Set<u32> =
         |it, calls| it.sliding_window(SlidingWindow::time(secs(1))).minimum_number_of_calls(calls);
@@ -212,6 +216,19 @@ fn all_bad_fields_are_reported_at_once_in_their_order() {
     for field in error.fields() {
         assert!(error.to_string().contains(&field.to_string()), "{field}");
     }
+}
+
+#[test]
+fn settings_can_be_changed_one_by_one() {
+    let changed = Settings::builder().failure_threshold(7).jitter(0.3);
+    let settings = changed.build().unwrap().to_builder().jitter(0.0).build().unwrap();
+    assert_eq!((settings.failure_threshold(), settings.jitter()), (Some(7), 0.0));
+    // The longest backoff goes on following until it is set.
+    let settings = settings.to_builder().recovery_timeout(secs(600)).build().unwrap();
+    assert_eq!(settings.max_recovery_timeout(), secs(600));
+    let set = settings.to_builder().max_recovery_timeout(secs(700)).build().unwrap();
+    let settings = set.to_builder().recovery_timeout(secs(60)).build().unwrap();
+    assert_eq!(settings.max_recovery_timeout(), secs(700));
 }
 
 #[test]
