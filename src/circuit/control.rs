@@ -60,9 +60,7 @@ impl Circuit {
     /// Where the kind of window changes, or the length of its slices, the calls are carried over as
     /// booked at `now`, or slice by slice.
     pub fn configure(&mut self, settings: Arc<Settings>, now: Moment) {
-        let same_window = self.settings.sliding_window() == settings.sliding_window();
-        self.window = match self.window.take() {
-            Some(window) if settings.has_window() && same_window => Some(window),
+        self.window = match &self.window {
             Some(window) if settings.has_window() => {
                 Some(Box::new(window.resized(settings.sliding_window(), now)))
             }
@@ -74,5 +72,35 @@ impl Circuit {
             self.overdue = 0;
         }
         self.settings = settings;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::circuit::SettingsBuilder;
+
+    #[test]
+    fn new_settings_forget_the_calls_in_flight_only_where_they_are_slow_no_more() {
+        let slow = Settings::builder()
+            .failure_threshold(3)
+            .slow_call_rate_threshold(0.5)
+            .slow_call_duration_threshold(Duration::from_secs(1));
+        type Change = fn(SettingsBuilder) -> SettingsBuilder;
+        let changes: [(&str, Change, u32); 5] = [
+            ("nothing", |it| it, 2),
+            ("another bound", |it| it.failure_threshold(4).slow_call_rate_threshold(0.9), 2),
+            ("another duration", |it| it.slow_call_duration_threshold(Duration::from_secs(2)), 0),
+            ("they do not count", |it| it.slow_calls_in_flight(false), 0),
+            ("no slow call counts", |it| it.slow_call_rate_threshold(None), 0),
+        ];
+        for (changed, change, left) in changes {
+            let mut circuit = Circuit::new(slow.clone().build().unwrap().into(), 0);
+            circuit.set_slow_calls_in_flight(2, Moment::ZERO, &mut Transitions::new());
+            circuit.configure(change(slow.clone()).build().unwrap().into(), Moment::ZERO);
+            assert_eq!(circuit.slow_calls_in_flight(), left, "{changed}");
+        }
     }
 }

@@ -75,8 +75,11 @@ impl CountWindow {
         self.totals = Counts::default();
     }
 
-    /// A window of another size with the newest calls of this one.
+    /// A window of that size with the newest calls of this one.
     pub(super) fn resized(&self, calls: u32) -> Self {
+        if calls as usize == self.capacity {
+            return self.clone();
+        }
         let mut next = Self::new(calls);
         let held = self.totals.calls as usize;
         let kept = held.min(next.capacity);
