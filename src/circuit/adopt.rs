@@ -219,6 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_state_that_is_told_again_does_not_weaken_this_circuit() {
+        for (shared, here, then) in [
+            (State::Closed, State::Open, State::Open),
+            (State::HalfOpen, State::Open, State::Open),
+            (State::HalfOpen, State::Closed, State::HalfOpen),
+            (State::Open, State::Closed, State::Open),
+        ] {
+            let mut circuit = circuit();
+            let mut out = Transitions::new();
+            circuit.adopt(recorded(shared, 0, 40), START, &mut out);
+            circuit.reset(START, &mut out);
+            if here == State::Open {
+                let Admission::Admitted { generation } = circuit.admit(START, &mut out) else {
+                    panic!("a closed circuit admits")
+                };
+                circuit.record(generation, Outcome::FAILURE, Duration::ZERO, START, &mut out);
+            }
+            assert_eq!(circuit.state(), here);
+            let again = Adoption { version: Version::new(4, 0), ..recorded(shared, 0, 40) };
+            circuit.adopt(again, START, &mut out);
+            assert_eq!(circuit.state(), then, "{shared} is told to {here}");
+        }
+    }
+
+    #[test]
     fn a_grant_that_is_declined_is_asked_for_again() {
         let mut circuit = circuit();
         let mut out = Transitions::new();

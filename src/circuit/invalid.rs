@@ -64,3 +64,18 @@ impl fmt::Display for InvalidSettings {
 }
 
 impl Error for InvalidSettings {}
+
+#[cfg(test)]
+mod tests {
+    use crate::circuit::Settings;
+
+    #[test]
+    fn all_that_was_refused_is_one_line() {
+        let error = Settings::builder().failure_threshold(0).jitter(2.0).build().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "invalid circuit breaker settings: failure_threshold is 0 but must be from 1 to 1000000; \
+             jitter is 2 but must be from 0 to 1"
+        );
+    }
+}

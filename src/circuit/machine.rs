@@ -58,33 +58,6 @@ pub(super) enum Phase {
     HalfOpen(Probes),
 }
 
-/// What a call that asks will meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    Closed,
-    MetricsOnly,
-    Disabled,
-    Open,
-    HasProbes,
-    NoProbeLeft,
-    ProbedElsewhere,
-    AwaitsGrant,
-    ForcedOpen,
-}
-
-impl Standing {
-    pub(crate) fn state(self) -> State {
-        match self {
-            Self::Closed => State::Closed,
-            Self::MetricsOnly => State::MetricsOnly,
-            Self::Disabled => State::Disabled,
-            Self::Open | Self::AwaitsGrant => State::Open,
-            Self::HasProbes | Self::NoProbeLeft | Self::ProbedElsewhere => State::HalfOpen,
-            Self::ForcedOpen => State::ForcedOpen,
-        }
-    }
-}
-
 impl Circuit {
     /// A closed circuit. Equal seeds draw equal jitter.
     #[must_use]
@@ -234,56 +207,6 @@ impl Circuit {
             self.step(phase, Reason::Tripped(expired), Origin::Circuit, deadline, out);
         } else {
             self.open(expired, deadline, self.reopens.saturating_add(1), out);
-        }
-    }
-
-    /// The probe that was admitted last is only reserved: its call has not been made.
-    pub(crate) fn reserve(&mut self) {
-        if let Phase::HalfOpen(probes) = &mut self.phase {
-            probes.reserved += 1;
-        }
-    }
-
-    /// The call of a probe that was reserved is made.
-    pub(crate) fn begin_reserved(&mut self) {
-        if let Phase::HalfOpen(probes) = &mut self.phase {
-            probes.reserved = probes.reserved.saturating_sub(1);
-        }
-    }
-
-    /// The call of a probe that was reserved in this round is not made.
-    pub(crate) fn return_reserved(&mut self, now: Moment, out: &mut Transitions) {
-        let generation = self.generation;
-        self.handle_deadline(now, out);
-        if let Phase::HalfOpen(probes) = &mut self.phase
-            && generation == self.generation
-        {
-            probes.reserved = probes.reserved.saturating_sub(1);
-            probes.return_place();
-        }
-    }
-
-    /// What a call that asks will meet, until the moment that is returned with it.
-    pub(crate) fn standing(&self) -> (Standing, Moment) {
-        match (self.override_, &self.phase) {
-            (Some(Override::Disabled), _) => (Standing::Disabled, Moment::MAX),
-            (Some(Override::MetricsOnly), _) => (Standing::MetricsOnly, Moment::MAX),
-            (Some(Override::ForcedOpen), _) => (Standing::ForcedOpen, Moment::MAX),
-            (None, Phase::Closed) => (Standing::Closed, Moment::MAX),
-            (None, Phase::Open { .. }) if self.grant_requested => {
-                (Standing::AwaitsGrant, Moment::MAX)
-            }
-            (None, Phase::Open { until, .. }) => (Standing::Open, *until),
-            (None, Phase::HalfOpen(probes)) => {
-                let standing = if probes.has_place() {
-                    Standing::HasProbes
-                } else if probes.permitted == 0 {
-                    Standing::ProbedElsewhere
-                } else {
-                    Standing::NoProbeLeft
-                };
-                (standing, probes.deadline(&self.settings).unwrap_or(Moment::MAX))
-            }
         }
     }
 

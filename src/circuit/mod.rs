@@ -41,15 +41,17 @@ mod outcome;
 mod probes;
 mod reason;
 mod record;
+mod reservation;
 mod settings;
 mod slack;
+mod standing;
 mod state;
 mod transition;
 mod window;
 
 mod machine;
 
-pub(crate) use self::machine::Standing;
+pub(crate) use self::standing::Standing;
 pub use self::{
     admission::{Admission, Booking, Command, Grant, Refusal, RejectReason},
     adopt::Adoption,

@@ -134,6 +134,8 @@ fn least_share(share: f64, all: u32) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -159,6 +161,34 @@ mod tests {
         assert!(probes.is_untried());
         assert!(probes.take_place(Moment::ZERO));
         assert!(!probes.is_untried());
+    }
+
+    #[test]
+    fn no_probe_is_admitted_at_the_end_of_a_grant_or_later() {
+        let end = Moment::from_nanos(10);
+        let mut probes = Probes::new(Moment::ZERO, 2, end);
+        assert!(!probes.take_place(end));
+        assert!(probes.take_place(Moment::from_nanos(9)));
+    }
+
+    #[test]
+    fn a_round_ends_after_its_maximum_wait_or_as_long_again_as_its_grant_lasted() {
+        let at = Moment::from_nanos;
+        let wait = Duration::from_secs(100);
+        for (permitted, grant_ends, max_wait, end) in [
+            (2, at(30), Some(wait), Some(at(100_000_000_010))),
+            (2, at(30), None, Some(at(50))),
+            (2, Moment::MAX, Some(wait), Some(at(100_000_000_010))),
+            (2, Moment::MAX, None, None),
+            // Another process probes.
+            (0, at(0), Some(wait), Some(at(100_000_000_010))),
+            (0, at(0), None, None),
+        ] {
+            let settings = Settings::builder().max_wait_in_half_open(max_wait).build();
+            let probes = Probes::new(at(10), permitted, grant_ends);
+            let case = format!("{permitted} {grant_ends:?} {max_wait:?}");
+            assert_eq!(probes.deadline(&settings.unwrap()), end, "{case}");
+        }
     }
 
     #[test]

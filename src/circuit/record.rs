@@ -216,3 +216,48 @@ impl Circuit {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::{Adoption, Grant, Settings, Version};
+
+    #[test]
+    fn a_half_open_circuit_says_whether_places_or_leave_are_missing() {
+        let minute = Duration::from_secs(60);
+        let (granted, lease_over) = (Moment::ZERO + minute, Moment::ZERO + 2 * minute);
+        for (state, now, reason) in [
+            // The one place is taken.
+            (State::Open, granted, RejectReason::NoProbeLeft),
+            // There is one, but the lease is over.
+            (State::Open, lease_over, RejectReason::AwaitingGrant),
+            // All of them are another process's.
+            (State::HalfOpen, granted, RejectReason::AwaitingGrant),
+        ] {
+            let settings = Settings::builder().max_wait_in_half_open(None).build().unwrap();
+            let mut circuit = Circuit::new(settings.into(), 0);
+            let mut out = Transitions::new();
+            circuit.set_gate(Gate::Granted);
+            let adoption = Adoption {
+                state,
+                elapsed: Duration::ZERO,
+                open_for: minute,
+                reopens: 0,
+                version: Version::new(1, 0),
+            };
+            circuit.adopt(adoption, Moment::ZERO, &mut out);
+            if state == State::Open {
+                let grant = Grant { token: 1, budget: 1, deadline: lease_over };
+                assert!(circuit.grant(grant, granted, &mut out));
+            }
+            if reason == RejectReason::NoProbeLeft {
+                assert!(matches!(circuit.admit(now, &mut out), Admission::Admitted { .. }));
+            }
+            let Admission::Refused(refusal) = circuit.admit(now, &mut out) else {
+                panic!("admitted")
+            };
+            assert_eq!((refusal.state, refusal.reason), (State::HalfOpen, reason));
+            assert_eq!(refusal.retry_after, None, "no clock can tell");
+        }
+    }
+}

@@ -119,3 +119,101 @@ impl Circuit {
         successes - left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::circuit::{Settings, SettingsBuilder, SlidingWindow};
+
+    const NOW: Moment = Moment::from_nanos(1_500_000_000);
+
+    fn circuit(settings: SettingsBuilder) -> Circuit {
+        Circuit::new(settings.build().unwrap().into(), 0)
+    }
+
+    fn rated(share: f64, window: SlidingWindow, minimum: u32) -> SettingsBuilder {
+        Settings::builder()
+            .failure_threshold(None)
+            .failure_rate_threshold(share)
+            .sliding_window(window)
+            .minimum_number_of_calls(minimum)
+    }
+
+    /// Failures, then successes.
+    fn calls(circuit: &mut Circuit, failures: u32, successes: u32) {
+        let outcomes = (0..failures + successes).map(|call| Outcome::failure_if(call < failures));
+        for outcome in outcomes {
+            let generation = circuit.generation();
+            circuit.record(generation, outcome, Duration::ZERO, NOW, &mut Transitions::new());
+        }
+    }
+
+    #[test]
+    fn only_a_window_of_time_moves_by_itself() {
+        let second = SlidingWindow::time(Duration::from_secs(1));
+        assert!(circuit(rated(0.5, second, 1)).window_moves());
+        assert!(!circuit(rated(0.5, SlidingWindow::count(10), 1)).window_moves());
+        assert!(!circuit(Settings::builder().sliding_window(second)).window_moves());
+    }
+
+    #[test]
+    fn successes_are_harmless_until_one_completes_the_minimum_or_the_rate_is_too_high() {
+        for (share, minimum, (failures, successes), harmless) in [
+            // A share of nothing crosses no bound.
+            (0.5, 4, (0, 0), u64::MAX),
+            (0.5, 4, (0, 9), u64::MAX),
+            // The tenth call completes the minimum.
+            (0.5, 10, (1, 1), 7),
+            (0.5, 10, (1, 7), 1),
+            (0.5, 10, (1, 8), u64::MAX),
+            // The next call is judged: exactly at the share is over it.
+            (0.5, 4, (2, 1), 0),
+            (0.6, 4, (2, 1), u64::MAX),
+            // In a full window the next call pushes out another.
+            (0.9, 4, (2, 8), u64::MAX),
+        ] {
+            let mut circuit = circuit(rated(share, SlidingWindow::count(10), minimum));
+            calls(&mut circuit, failures, successes);
+            let slack = Slack { successes: harmless, until: Moment::MAX, counted: true };
+            let case = format!("{failures} failures, {successes} successes, {share}, {minimum}");
+            assert_eq!(circuit.slack(NOW), slack, "{case}");
+        }
+    }
+
+    #[test]
+    fn slow_calls_in_flight_are_calls_that_the_next_success_is_judged_with() {
+        for (share, in_flight, harmless) in [(0.7, 2, u64::MAX), (0.6, 2, 0), (0.6, 1, 1)] {
+            let settings = rated(1.0, SlidingWindow::count(10), 5)
+                .failure_rate_threshold(None)
+                .slow_call_rate_threshold(share);
+            let mut circuit = circuit(settings);
+            let slow = Duration::from_secs(10);
+            let (generation, mut out) = (circuit.generation(), Transitions::new());
+            circuit.record(generation, Outcome::SUCCESS, slow, NOW, &mut out);
+            calls(&mut circuit, 0, 1);
+            circuit.set_slow_calls_in_flight(in_flight, NOW, &mut out);
+            assert_eq!(circuit.slack(NOW).successes, harmless, "{share} {in_flight}");
+        }
+    }
+
+    #[test]
+    fn slack_lasts_until_the_window_moves_and_there_is_none_after_a_failure() {
+        let window = SlidingWindow::time(Duration::from_secs(10));
+        let mut circuit = circuit(rated(0.5, window, 4));
+        assert_eq!(circuit.slack(NOW).until, Moment::from_nanos(2_000_000_000));
+        calls(&mut circuit, 1, 0);
+        assert_eq!(circuit.slack(NOW), Slack::NONE);
+    }
+
+    // One by one they would take longer than anybody waits.
+    #[test]
+    fn any_number_of_successes_is_one_step() {
+        let many = u64::MAX / 2;
+        for window in [SlidingWindow::count(10), SlidingWindow::time(Duration::from_secs(10))] {
+            let mut circuit = circuit(rated(0.5, window, 4));
+            calls(&mut circuit, 1, 0);
+            assert_eq!(circuit.advance(many, NOW, &mut Transitions::new()), many);
+            assert_eq!(circuit.state(), State::Closed);
+        }
+    }
+}

@@ -108,3 +108,13 @@ impl std::ops::Deref for Transitions {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_written_with_its_epoch_first() {
+        assert_eq!(Version::new(3, 14).to_string(), "3.14");
+    }
+}
