@@ -6,6 +6,7 @@
 #![cfg(feature = "test-util")]
 
 mod advance;
+mod both;
 mod convert;
 mod oracle;
 mod steps;

@@ -1,14 +1,15 @@
 //! The three circuits side by side.
 
-use std::{fmt::Debug, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tower_breaker::{
     Breaker, BreakerMap, Permit,
     breaker::clock::ManualClock,
-    circuit::{Admission, Adoption, Circuit, Gate, Grant, Moment, Override, Transitions, Version},
+    circuit::{Admission, Circuit, Gate, Grant, Moment, Transitions},
 };
 
 use crate::{
+    both::{Shared, adopt, agree, set_override, succeed},
     convert::{outcome_of, settings_of, state_of},
     oracle::{Oracle, OracleOutcome, OracleSettings, OracleState},
     steps::{Plan, Step, duration},
@@ -86,7 +87,7 @@ impl World {
 
     /// Does a step to all three. Says where they differ.
     pub(crate) fn step(&mut self, step: &Step) -> Result<(), String> {
-        match step {
+        match *step {
             Step::Wait(nanos) => {
                 self.now += nanos;
                 self.clock.set(self.moment());
@@ -96,13 +97,13 @@ impl World {
                 let before = self.calls.len();
                 self.admit()?;
                 if self.calls.len() > before {
-                    self.finish(before, *outcome, None);
+                    self.finish(before, outcome, None);
                 }
             }
-            Step::Successes(successes) => self.successes(*successes)?,
+            Step::Successes(successes) => self.successes(successes)?,
             Step::Finish(call, outcome, retry_after) => {
                 if !self.calls.is_empty() {
-                    self.finish(call % self.calls.len(), *outcome, *retry_after);
+                    self.finish(call % self.calls.len(), outcome, retry_after);
                 }
             }
             Step::Drop(call) => {
@@ -116,7 +117,7 @@ impl World {
                 self.do_pure(|circuit, now, out| circuit.handle_deadline(now, out));
                 self.live.handle_deadline();
             }
-            Step::Override(state) => self.set_override(*state),
+            Step::Override(state) => self.set_override(state),
             Step::Lift => {
                 self.follow();
                 self.oracle.lift_override(self.now);
@@ -129,21 +130,21 @@ impl World {
                 self.do_pure(|circuit, now, out| circuit.reset(now, out));
                 self.live.reset();
             }
-            Step::Configure(settings) => self.configure(settings),
+            Step::Configure(ref settings) => self.configure(settings),
             Step::Granted(granted) => {
-                let gate = if *granted { Gate::Granted } else { Gate::Local };
+                let gate = if granted { Gate::Granted } else { Gate::Local };
                 self.follow();
-                self.oracle.set_granted(*granted);
+                self.oracle.set_granted(granted);
                 self.pure.set_gate(gate);
                 self.live.set_gate(gate);
             }
             Step::Grant { budget, lasting } => {
                 self.follow();
-                self.oracle.grant(1, *budget, self.now + lasting, self.now);
-                let deadline = self.moment() + duration(*lasting);
-                let grant = Grant { token: 1, budget: *budget, deadline };
+                self.oracle.grant(1, budget, self.now + lasting, self.now);
+                let deadline = self.moment() + duration(lasting);
+                let grant = Grant { token: 1, budget, deadline };
                 let began = self.do_pure(|circuit, now, out| circuit.grant(grant, now, out));
-                agree("grant", began, self.live.grant(1, *budget, duration(*lasting)))?;
+                agree("grant", began, self.live.grant(1, budget, duration(lasting)))?;
             }
             Step::Decline => {
                 self.follow();
@@ -151,7 +152,9 @@ impl World {
                 self.live.decline_grant();
             }
             Step::Adopt { state, elapsed, open_for, reopens, newer } => {
-                self.adopt(*state, *elapsed, *open_for, *reopens, *newer);
+                self.shared += u64::from(newer);
+                let version = self.shared;
+                self.adopt(Shared { state, elapsed, open_for, reopens, version });
             }
         }
         self.compare()
@@ -195,13 +198,7 @@ impl World {
 
     fn successes(&mut self, successes: u64) -> Result<(), String> {
         self.follow();
-        let mut admitted = 0;
-        for _ in 0..successes {
-            if let Ok(generation) = self.oracle.admit(self.now) {
-                self.oracle.record(generation, OracleOutcome::Success, None, 0, self.now);
-                admitted += 1;
-            }
-        }
+        let admitted = succeed(&mut self.oracle, successes, self.now);
         let pure = self.do_pure(|circuit, now, out| circuit.advance(successes, now, out));
         agree("admitted by advance", admitted, pure)?;
         for _ in 0..successes {
@@ -248,20 +245,7 @@ impl World {
 
     fn set_override(&mut self, state: OracleState) {
         self.follow();
-        let over = match state {
-            OracleState::ForcedOpen => {
-                self.oracle.force_open(self.now);
-                Override::ForcedOpen
-            }
-            OracleState::Disabled => {
-                self.oracle.disable(self.now);
-                Override::Disabled
-            }
-            _ => {
-                self.oracle.metrics_only(self.now);
-                Override::MetricsOnly
-            }
-        };
+        let over = set_override(&mut self.oracle, state, self.now);
         self.do_pure(|circuit, now, out| circuit.set_override(over, now, out));
         self.live.set_override(over);
     }
@@ -280,24 +264,9 @@ impl World {
         self.live.configure(settings);
     }
 
-    fn adopt(
-        &mut self,
-        state: OracleState,
-        elapsed: u64,
-        open_for: u64,
-        reopens: u32,
-        newer: bool,
-    ) {
+    fn adopt(&mut self, shared: Shared) {
         self.follow();
-        self.shared += u64::from(newer);
-        self.oracle.adopt(state, elapsed, open_for, reopens, (0, self.shared), self.now);
-        let adoption = Adoption {
-            state: state_of(state),
-            elapsed: duration(elapsed),
-            open_for: duration(open_for),
-            reopens,
-            version: Version::new(0, self.shared),
-        };
+        let adoption = adopt(&mut self.oracle, shared, self.now);
         self.do_pure(|circuit, now, out| circuit.adopt(adoption, now, out));
         self.live.adopt(adoption);
     }
@@ -370,10 +339,6 @@ impl World {
     fn do_pure<R>(&mut self, op: impl FnOnce(&mut Circuit, Moment, &mut Transitions) -> R) -> R {
         op(&mut self.pure, Moment::from_nanos(self.now), &mut Transitions::new())
     }
-}
-
-fn agree<T: PartialEq + Debug>(what: &str, left: T, right: T) -> Result<(), String> {
-    if left == right { Ok(()) } else { Err(format!("{what}: {left:?} is not {right:?}")) }
 }
 
 fn is_admitted(admission: &Admission) -> bool {

@@ -6,6 +6,8 @@
 
 #[path = "../model/advance.rs"]
 mod advance;
+#[path = "../model/both.rs"]
+mod both;
 #[path = "../model/convert.rs"]
 mod convert;
 #[path = "../model/oracle.rs"]
@@ -14,17 +16,16 @@ mod oracle;
 #[path = "../model/steps.rs"]
 mod steps;
 
-use std::{fmt::Debug, sync::Arc};
+use std::sync::Arc;
 
 use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use tower_breaker::circuit::{
-    Admission, Adoption, Circuit, Gate, Grant, Moment, Outcome, Override, Transitions, Version,
-};
+use tower_breaker::circuit::{Admission, Circuit, Gate, Grant, Moment, Outcome, Transitions};
 
 use crate::{
+    both::{Shared, adopt, agree, set_override, succeed},
     convert::{outcome_of, settings_of, state_of},
     oracle::{Oracle, OracleOutcome, OracleSettings, OracleState},
     steps::{Plan, Step, duration, plan},
@@ -98,14 +99,7 @@ impl Pair {
                 }
             }
             Step::Successes(successes) => {
-                let mut admitted = 0;
-                for _ in 0..successes {
-                    if let Ok(generation) = self.oracle.admit(self.now) {
-                        let success = OracleOutcome::Success;
-                        self.oracle.record(generation, success, None, 0, self.now);
-                        admitted += 1;
-                    }
-                }
+                let admitted = succeed(&mut self.oracle, successes, self.now);
                 let pure = self.pure(|circuit, now, out| circuit.advance(successes, now, out));
                 agree("admitted by advance", admitted, pure)?;
             }
@@ -124,20 +118,7 @@ impl Pair {
                 self.pure(|circuit, now, out| circuit.handle_deadline(now, out));
             }
             Step::Override(state) => {
-                let over = match state {
-                    OracleState::ForcedOpen => {
-                        self.oracle.force_open(self.now);
-                        Override::ForcedOpen
-                    }
-                    OracleState::Disabled => {
-                        self.oracle.disable(self.now);
-                        Override::Disabled
-                    }
-                    _ => {
-                        self.oracle.metrics_only(self.now);
-                        Override::MetricsOnly
-                    }
-                };
+                let over = set_override(&mut self.oracle, state, self.now);
                 self.pure(|circuit, now, out| circuit.set_override(over, now, out));
                 agree("override", Some(over), self.pure.override_in_force())?;
             }
@@ -173,15 +154,12 @@ impl Pair {
             Step::Decline => self.pure.decline_grant(),
             Step::Adopt { state, elapsed, open_for, reopens, newer } => {
                 self.shared += u64::from(newer);
-                let version = Version::new(0, self.shared);
-                let (elapsed_, open) = (duration(elapsed), duration(open_for));
-                self.oracle.adopt(state, elapsed, open_for, reopens, (0, self.shared), self.now);
-                let state = state_of(state);
-                let adoption =
-                    Adoption { state, elapsed: elapsed_, open_for: open, reopens, version };
+                let version = self.shared;
+                let shared = Shared { state, elapsed, open_for, reopens, version };
+                let adoption = adopt(&mut self.oracle, shared, self.now);
                 self.pure(|circuit, now, out| circuit.adopt(adoption, now, out));
                 if newer {
-                    agree("version", version, self.pure.version())?;
+                    agree("version", adoption.version, self.pure.version())?;
                 }
             }
         }
@@ -259,8 +237,4 @@ impl Pair {
         assert_eq!((self.pure.state(), self.pure.generation()), (state, generation));
         result
     }
-}
-
-fn agree<T: PartialEq + Debug>(what: &str, left: T, right: T) -> Result<(), String> {
-    if left == right { Ok(()) } else { Err(format!("{what}: {left:?} is not {right:?}")) }
 }
