@@ -64,7 +64,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::circuit::{Admission, Adoption, Gate, Outcome, Settings, Transitions, Version};
+    use crate::circuit::{Adoption, Gate, Outcome, Settings, Transitions, Version};
 
     const SECOND: Duration = Duration::from_secs(1);
 

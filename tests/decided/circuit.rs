@@ -56,9 +56,13 @@ impl Pure {
 
     #[track_caller]
     pub(crate) fn trip(&mut self) {
-        while self.circuit.state() == State::Closed {
+        for _ in 0..10_000 {
             self.call(Outcome::FAILURE);
+            if self.circuit.state() == State::Open {
+                return;
+            }
         }
+        panic!("10000 failures did not open the circuit");
     }
 
     /// Moves the time to the end of the open time.

@@ -140,6 +140,10 @@ mod tests {
         let plain = GateWord::new(Standing::Closed, 3);
         assert!(!plain.is_timed() && !plain.is_clocked() && !plain.is_tracked());
         assert!(plain.clocked(true).is_clocked() && !plain.clocked(true).is_timed());
+        assert!(plain.tracked(true).is_tracked() && !plain.tracked(true).is_clocked());
         assert_eq!(plain.timed(false).clocked(false).tracked(false), plain);
+        let all = plain.timed(true).clocked(true).tracked(true);
+        assert_eq!(all.timed(true).clocked(true).tracked(true), all, "set twice is set");
+        assert_eq!((all.standing(), all.generation()), (Standing::Closed, 3));
     }
 }

@@ -169,9 +169,126 @@ impl Lanes {
                 return;
             }
             self.get(first.index as usize + step).lease(share as u32);
-            if rest != u64::MAX {
-                rest -= share;
+            rest -= share;
+        }
+    }
+}
+
+#[cfg(all(test, not(tower_breaker_loom)))]
+mod tests {
+    use super::*;
+    use crate::circuit::Standing;
+
+    fn gate(generation: u64) -> GateWord {
+        GateWord::new(Standing::Closed, generation)
+    }
+
+    /// Takes successes off a lease until there is none left, up to 100.
+    fn take(lane: &Lane, permit: GateWord) -> usize {
+        let (word, never) = (AtomicU64::new(permit.bits()), AtomicU64::new(0));
+        (0..100).take_while(|_| lane.take(permit, 5, &word, &never)).count()
+    }
+
+    #[test]
+    fn a_lease_is_good_for_its_successes_and_tells_how_many_were_taken() {
+        let lane = Lane::new(0);
+        assert_eq!(take(&lane, gate(1)), 0);
+        assert_eq!(lane.revoke(), 0);
+        lane.lease(7);
+        assert_eq!(take(&lane, gate(1)), 7);
+        assert_eq!(lane.revoke(), 7);
+        assert_eq!(lane.revoke(), 0, "they are told once");
+        lane.lease(200);
+        assert_eq!(take(&lane, gate(1)), 100);
+        assert_eq!(lane.revoke(), 100);
+        assert_eq!(take(&lane, gate(1)), 0, "it was taken back");
+    }
+
+    #[test]
+    fn a_lease_that_is_free_is_not_counted_down() {
+        for lanes in [Lanes::one(), Lanes::many(3)] {
+            lanes.lease_free();
+            for index in 0..lanes.count() {
+                assert_eq!(take(lanes.get(index), gate(1)), 100);
+            }
+            assert_eq!(lanes.revoke(), 0);
+            for index in 0..lanes.count() {
+                assert_eq!(take(lanes.get(index), gate(1)), 0);
             }
         }
+    }
+
+    #[test]
+    fn a_lease_is_good_for_permits_of_the_gate_only() {
+        let (word, end) = (AtomicU64::new(gate(2).bits()), AtomicU64::new(10));
+        let lane = Lane::new(0);
+        lane.lease(5);
+        assert!(!lane.take(gate(1), 0, &word, &end));
+        assert!(lane.take(gate(2), 0, &word, &end));
+        assert!(!lane.take(gate(2).timed(true), 0, &word, &end));
+        assert_eq!(lane.revoke(), 1);
+    }
+
+    #[test]
+    fn a_lease_ends_at_its_end_for_those_who_read_the_time() {
+        let end = AtomicU64::new(10);
+        let lane = Lane::new(0);
+        lane.lease(5);
+        for (clocked, now, good) in [(true, 9, true), (true, 10, false), (false, 10, true)] {
+            let permit = gate(1).clocked(clocked);
+            let word = AtomicU64::new(permit.bits());
+            assert_eq!(lane.take(permit, now, &word, &end), good, "{clocked} {now}");
+        }
+    }
+
+    // Else a call that was held up could take a success off a lease that it has not seen.
+    #[test]
+    fn the_word_of_a_lease_never_comes_back() {
+        let lane = Lane::new(0);
+        let mut words: Vec<u64> = Vec::new();
+        for _ in 0..5 {
+            lane.lease(3);
+            words.push(lane.word.load(Ordering::Relaxed));
+            assert_eq!(take(&lane, gate(1)), 3);
+            assert_eq!(lane.revoke(), 3);
+        }
+        words.dedup();
+        assert_eq!(words, [3, 1 << 32 | 3, 2 << 32 | 3, 3 << 32 | 3, 4 << 32 | 3]);
+    }
+
+    #[test]
+    fn each_lane_in_turn_gets_half_of_what_remains_and_the_last_the_rest() {
+        let most = MOST as u32;
+        for (successes, first, leased) in [
+            (0, 0, [0, 0, 0]),
+            (1, 1, [0, 1, 0]),
+            (10, 0, [5, 3, 2]),
+            (10, 1, [2, 5, 3]),
+            (11, 2, [3, 2, 6]),
+            (u64::MAX, 0, [most; 3]),
+            (5 << 31, 0, [most; 3]),
+            (3 << 31, 0, [most, most, most]),
+            (3 << 30, 0, [3 << 29, 3 << 28, 3 << 28]),
+        ] {
+            let lanes = Lanes::many(3);
+            lanes.lease(successes, lanes.get(first));
+            let found = [0, 1, 2].map(|index| lanes.get(index).leased.load(Ordering::Relaxed));
+            assert_eq!(found, leased, "{successes} from {first}");
+        }
+        let lanes = Lanes::one();
+        lanes.lease(9, lanes.get(0));
+        assert_eq!(take(lanes.get(0), gate(1)), 9);
+    }
+
+    #[test]
+    fn calls_are_counted_on_each_lane_and_summed() {
+        let lanes = Lanes::many(2);
+        assert_eq!(lanes.count(), 2);
+        for index in 0..5 {
+            lanes.get(index).count_admitted();
+        }
+        lanes.get(1).count_rejected();
+        assert_eq!([0, 1].map(|index| lanes.get(index).admitted()), [3, 2]);
+        assert_eq!((lanes.sum(Lane::admitted), lanes.sum(Lane::rejected)), (5, 1));
     }
 }

@@ -46,3 +46,19 @@ impl SlidingWindow {
         Self::Time { duration, slices: default_slices() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_of_time_has_ten_slices_unless_it_says_otherwise() {
+        let minute = Duration::from_secs(60);
+        let ten = SlidingWindow::Time { duration: minute, slices: 10 };
+        assert_eq!(SlidingWindow::time(minute), ten);
+        let read = |text| serde_json::from_str::<SlidingWindow>(text).unwrap();
+        assert_eq!(read(r#"{ "time": { "duration": "60s" } }"#), ten);
+        let four = SlidingWindow::Time { duration: minute, slices: 4 };
+        assert_eq!(read(r#"{ "time": { "duration": "60s", "slices": 4 } }"#), four);
+    }
+}

@@ -166,15 +166,21 @@ mod tests {
     #[test]
     fn a_new_shape_keeps_what_is_young_enough() {
         let mut window = TimeWindow::new(Duration::from_secs(10), 10);
-        for second in 0..10 {
+        for second in 20..30 {
             window.roll(at(second));
-            window.record(second % 2 == 0, second == 9);
+            window.record(second % 2 == 0, second == 29);
         }
-        let shorter = window.resized(Duration::from_secs(4), 4, at(9));
+        let shorter = window.resized(Duration::from_secs(4), 4, at(29));
         assert_eq!(shorter.counts(), Counts { calls: 4, failures: 2, slow_calls: 1 });
-        let longer = window.resized(Duration::from_secs(60), 6, at(9));
+        let longer = window.resized(Duration::from_secs(60), 6, at(29));
         assert_eq!(longer.counts(), window.counts());
-        let same = window.resized(Duration::from_secs(10), 10, at(9));
+        let mut coarser = window.resized(Duration::from_secs(20), 10, at(29));
+        assert_eq!(coarser.counts(), window.counts());
+        coarser.roll(at(38));
+        assert_eq!(coarser.counts(), window.counts());
+        coarser.roll(at(40));
+        assert_eq!(coarser.counts().calls, 8);
+        let same = window.resized(Duration::from_secs(10), 10, at(29));
         assert_eq!(same.counts(), window.counts());
         assert_eq!(same.moves_at(), window.moves_at());
     }
