@@ -266,12 +266,13 @@ mod tests {
         assert_eq!(tracker.next_slow(5_000), None);
         tracker.begin(0, tag, 5_000);
         let next = tracker.next_slow(5_000).unwrap();
-        assert!((6_000..=6_254).contains(&next), "{next}");
+        assert!((6_000..=6_253).contains(&next), "{next}");
         assert_eq!(tracker.slow(next - 1), 0);
         assert_eq!(tracker.slow(next), 1);
         assert_eq!(tracker.next_slow(next), None);
         tracker.end(0, tag, 5_000);
         assert_eq!(tracker.slow(next), 0);
+        assert_eq!(tracker.next_slow(5_000), None, "nothing is in flight");
     }
 
     #[test]
@@ -299,6 +300,23 @@ mod tests {
         tracker.lanes[0].0.fold(u64::from(tracker.tag()), 1);
         tracker.lanes[0].0.fold(u64::from(old), 5);
         assert_eq!(tracker.slow(10_000), 2);
+    }
+
+    #[test]
+    fn a_tag_is_newer_for_the_half_of_the_tags_that_come_after_it() {
+        for (word, tag, newer) in [
+            (0, TAGS - 1, false),
+            (7, 7, false),
+            (8, 7, true),
+            (6, 7, false),
+            (7 + TAGS / 2 - 1, 7, true),
+            (7 + TAGS / 2, 7, false),
+            // They start again.
+            (1, TAGS - 1, true),
+            (TAGS - 1, 1, false),
+        ] {
+            assert_eq!(is_newer(word, tag), newer, "{word} {tag}");
+        }
     }
 
     #[test]
