@@ -3,8 +3,9 @@
 use std::{any::Any, error::Error};
 
 pub use crate::{
-    breaker::{CallError, EventsError, InvalidMap, InvalidName, Rejected},
+    breaker::{CallError, EventsError, InvalidMap, Rejected},
     circuit::{InvalidField, InvalidSettings},
+    name::InvalidName,
 };
 
 /// The error type of tower's own middleware.

@@ -10,8 +10,10 @@
 //! | `http` | classifiers for HTTP responses, Retry-After, results that are known at the end of a body, 503 for rejected requests |
 //! | `grpc` | the same for gRPC: status in headers or trailers, UNAVAILABLE with pushback for rejected requests; enables `http` |
 //! | `reqwest` | a classifier for reqwest's responses and errors; enables `http` |
-//! | `test-util` | a clock that stands still and one that follows tokio's paused time, for tests |
-//! | `full` | `http`, `grpc` and `reqwest` |
+//! | `sqlite` | `store::sql::SqlStore`: state and history in a SQLite file, or in one in memory |
+//! | `postgres` | the same on a Postgres server, with TLS by rustls |
+//! | `test-util` | a clock that stands still and one that follows tokio's paused time, stores that fail as they are told, and the suite that a store of one's own has to pass |
+//! | `full` | `http`, `grpc`, `reqwest`, `sqlite` and `postgres` |
 //!
 //! ## Where to look
 //!
@@ -30,6 +32,8 @@
 )]
 //! | [`error`] | the errors, and how to find a rejection behind those of other layers |
 //! | [`retry`] | a retry policy that leaves rejections alone |
+//! | [`journal`] | writes what happens to a history store, behind the back of the calls |
+//! | [`store`] | where state and history are kept beyond the life of a process |
 //! | [`circuit`] | the state machine by itself, without clock or lock: settings, outcomes, transitions |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -42,9 +46,12 @@ pub mod error;
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod journal;
 pub mod retry;
 pub mod service;
+pub mod store;
 
+mod name;
 mod sync;
 
 #[doc(inline)]

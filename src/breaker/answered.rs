@@ -62,7 +62,7 @@ impl Handle {
             Standing::Closed | Standing::MetricsOnly | Standing::Disabled | Standing::HasProbes
         );
         if admits && let Ok(permit) = self.acquire() {
-            permit.record(outcome);
+            permit.unmeasured().record(outcome);
         }
     }
 }

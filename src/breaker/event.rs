@@ -3,6 +3,7 @@
 use std::{
     error::Error,
     fmt,
+    num::NonZeroU128,
     time::{Duration, SystemTime},
 };
 
@@ -21,6 +22,8 @@ pub struct Event {
     pub at: SystemTime,
     /// What.
     pub kind: EventKind,
+    /// The trace that a call belonged to, where an observer [finds](Observer::trace_id) it.
+    pub trace_id: Option<NonZeroU128>,
 }
 
 /// What happened.
@@ -57,6 +60,8 @@ pub enum UserCode {
     Classifier,
     /// An observer.
     Observer,
+    /// What a map calls with each new circuit.
+    OnCreate,
     /// A subscriber of `tracing`, or the waker of a reader of [`Events`].
     Subscriber,
 }
@@ -66,6 +71,7 @@ impl fmt::Display for UserCode {
         f.write_str(match self {
             Self::Classifier => "a classifier",
             Self::Observer => "an observer",
+            Self::OnCreate => "an on_create hook",
             Self::Subscriber => "a subscriber",
         })
     }
@@ -100,6 +106,22 @@ pub struct CallRecord {
 pub trait Observer: Send + Sync + 'static {
     /// Is told of an event.
     fn observe(&self, event: &Event);
+
+    /// Whether it is to be told of rejections, which come at the rate of the calls while a circuit
+    /// is open. Asked once, when the breaker or map is built. Default: yes.
+    ///
+    /// Where no observer wants them, and nobody has subscribed, a rejection is only counted, in
+    /// [`Breaker::rejected`](super::Breaker::rejected): it costs what it costs unobserved.
+    fn wants_rejections(&self) -> bool {
+        true
+    }
+
+    /// The trace that the running thread works for. Asked when a call has ended that it will be told
+    /// of, on the thread that ended it, outside every lock; of several observers the first one that
+    /// knows. Default: none.
+    fn trace_id(&self) -> Option<NonZeroU128> {
+        None
+    }
 }
 
 impl<F: Fn(&Event) + Send + Sync + 'static> Observer for F {

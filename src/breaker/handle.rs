@@ -11,6 +11,7 @@ use super::{
     core::{Effects, GateWord, Lane, Lanes, LiveCircuit, Padded, UNREAD},
     event::{CallRecord, EventKind},
     hub::Hub,
+    latency_recorder::LatencyRecorder,
     near::{lanes, thread_lane},
     waiters::{Waiters, Waiting},
 };
@@ -53,6 +54,8 @@ struct Group {
     siblings: OnceLock<Box<[Weak<Handle>]>>,
     waiters: Arc<Waiters>,
     changes: ChangeLog,
+    /// Made when somebody first wants to know how long calls take.
+    latencies: OnceLock<LatencyRecorder>,
 }
 
 impl Handle {
@@ -78,6 +81,7 @@ impl Handle {
             siblings: OnceLock::new(),
             waiters: Arc::default(),
             changes: ChangeLog::default(),
+            latencies: OnceLock::new(),
         });
         let handles: Arc<[Arc<Self>]> = words
             .into_iter()
@@ -138,6 +142,14 @@ impl Handle {
             return near;
         }
         Arc::clone(self)
+    }
+
+    /// The handles of a circuit that has several.
+    pub(super) fn siblings(&self) -> Option<&[Weak<Self>]> {
+        match &self.place {
+            Place::Own { .. } => None,
+            Place::Lane { group, .. } => group.siblings.get().map(|siblings| &**siblings),
+        }
     }
 
     // ===== calls =====
@@ -203,7 +215,9 @@ impl Handle {
             retry_after: refusal.retry_after,
             reason: refusal.reason,
         };
-        if tracing::enabled!(tracing::Level::DEBUG) || self.hub.is_watched() {
+        // In an open circuit rejections are all that comes: they tell what others left, too.
+        let asked = self.hub.wants_rejections() || self.hub.has_untold();
+        if tracing::enabled!(tracing::Level::DEBUG) || asked {
             self.tell_rejection(&rejected);
         }
         rejected
@@ -219,10 +233,10 @@ impl Handle {
             generation = self.circuit().gate().generation(),
             "circuit breaker: call rejected",
         );
-        if self.hub.is_watched() {
+        if self.hub.wants_rejections() {
             self.hub.push(&self.service, EventKind::Rejected(rejected.clone()));
-            self.hub.tell();
         }
+        self.hub.tell();
     }
 
     /// The ticks at which a call starts, where the gate has to know.
@@ -246,6 +260,9 @@ impl Handle {
         if tag != 0 {
             self.circuit().untrack(self.lane(), tag, start);
         }
+        if gate.is_measured() {
+            return self.finish_measured(gate, start, outcome);
+        }
         if !(outcome.is_plain_success() && self.circuit().succeed(self.lane(), gate, start)) {
             self.book(gate, start, outcome);
         }
@@ -261,7 +278,7 @@ impl Handle {
     }
 
     #[inline(never)]
-    fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
+    pub(super) fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
         let booked =
             self.followed_up(|on| self.circuit().book(self.lane(), gate, start, outcome, on));
         if self.hub.is_watched() {
@@ -280,7 +297,7 @@ impl Handle {
                     generation: gate.generation(),
                     admitted: booked.admitted,
                 };
-                self.hub.push(&self.service, EventKind::Call(record));
+                self.hub.push_call(&self.service, record);
                 self.hub.tell();
             }
         }
@@ -340,12 +357,20 @@ impl Handle {
         }
     }
 
+    /// Where the latencies of a named breaker are kept, and the lane that records them.
+    pub(super) fn latencies(&self) -> Option<(&OnceLock<LatencyRecorder>, usize)> {
+        match &self.place {
+            Place::Own { .. } => None,
+            Place::Lane { group, index, .. } => Some((&group.latencies, *index)),
+        }
+    }
+
     /// Does something under the circuit's lock, and what follows outside of it: wakes who waits for
     /// another gate, and tells what happened.
     ///
     /// Whether the gate changed is known under the lock only: seen from outside it may have changed
     /// and changed back.
-    fn followed_up<R>(&self, act: impl FnOnce(&dyn Fn(Effects<'_>)) -> R) -> R {
+    pub(super) fn followed_up<R>(&self, act: impl FnOnce(&dyn Fn(Effects<'_>)) -> R) -> R {
         let gate_changed = Cell::new(false);
         let result = act(&|effects| {
             self.queue(effects.transitions);

@@ -4,6 +4,7 @@ use std::{
     any::Any,
     collections::VecDeque,
     fmt,
+    num::NonZeroU128,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
@@ -16,7 +17,7 @@ use tokio::sync::broadcast;
 use super::{
     ServiceName,
     clock::ClockSource,
-    event::{Event, EventKind, Events, Observer, UserCode},
+    event::{CallRecord, Event, EventKind, Events, Observer, UserCode},
 };
 use crate::circuit::{State, Transition};
 
@@ -32,7 +33,9 @@ const WAITING: usize = 1024;
 /// What the breakers of one builder share: their clock, and whom they tell.
 pub(crate) struct Hub {
     pub(super) clock: ClockSource,
-    observers: Box<[Box<dyn Observer>]>,
+    observers: Box<[Told]>,
+    /// Whether any of them wants rejections.
+    rejections_observed: bool,
     /// Made with the first subscriber.
     sender: OnceLock<broadcast::Sender<Event>>,
     /// Events in the order they happened. Pushed under the lock of a circuit, told outside of it.
@@ -40,6 +43,22 @@ pub(crate) struct Hub {
     pending: AtomicUsize,
     telling: AtomicBool,
     panic_reported: AtomicBool,
+}
+
+/// An observer, and what it said when it was asked.
+struct Told {
+    observer: Box<dyn Observer>,
+    wants_rejections: bool,
+}
+
+impl Told {
+    fn new(observer: Box<dyn Observer>) -> Self {
+        Self { wants_rejections: observer.wants_rejections(), observer }
+    }
+
+    fn wants(&self, kind: &EventKind) -> bool {
+        self.wants_rejections || !matches!(kind, EventKind::Rejected(_))
+    }
 }
 
 /// Events that wait to be told.
@@ -58,7 +77,8 @@ impl Outbox {
         } else if let Some(Event { kind: EventKind::Dropped { events }, .. }) = &mut self.dropped {
             *events += 1;
         } else {
-            self.dropped = Some(Event { kind: EventKind::Dropped { events: 1 }, ..event });
+            self.dropped =
+                Some(Event { kind: EventKind::Dropped { events: 1 }, trace_id: None, ..event });
         }
     }
 
@@ -73,9 +93,11 @@ impl Outbox {
 
 impl Hub {
     pub(super) fn new(clock: ClockSource, observers: Vec<Box<dyn Observer>>) -> Arc<Self> {
+        let observers: Box<[Told]> = observers.into_iter().map(Told::new).collect();
         Arc::new(Self {
             clock,
-            observers: observers.into(),
+            rejections_observed: observers.iter().any(|told| told.wants_rejections),
+            observers,
             sender: OnceLock::new(),
             outbox: Mutex::default(),
             pending: AtomicUsize::new(0),
@@ -91,12 +113,44 @@ impl Hub {
     /// Whether anybody wants to know of more than transitions.
     #[inline(always)]
     pub(super) fn is_watched(&self) -> bool {
-        !self.observers.is_empty()
-            || self.sender.get().is_some_and(|sender| sender.receiver_count() > 0)
+        !self.observers.is_empty() || self.has_subscribers()
+    }
+
+    /// Whether anybody wants to know of rejections.
+    #[inline(always)]
+    pub(super) fn wants_rejections(&self) -> bool {
+        self.rejections_observed || self.has_subscribers()
+    }
+
+    #[inline(always)]
+    fn has_subscribers(&self) -> bool {
+        self.sender.get().is_some_and(|sender| sender.receiver_count() > 0)
+    }
+
+    /// Whether a bounded teller left events.
+    #[inline(always)]
+    pub(super) fn has_untold(&self) -> bool {
+        self.pending.load(Ordering::Relaxed) > 0
+    }
+
+    /// Pushes what came of a call, on the thread that ended it.
+    pub(super) fn push_call(&self, service: &ServiceName, record: CallRecord) {
+        let mut trace_id = None;
+        for Told { observer, .. } in &self.observers {
+            self.guard(UserCode::Observer, service, || trace_id = observer.trace_id());
+            if trace_id.is_some() {
+                break;
+            }
+        }
+        self.push_traced(service, EventKind::Call(record), trace_id);
     }
 
     pub(super) fn push(&self, service: &ServiceName, kind: EventKind) {
-        let event = Event { service: service.clone(), at: self.clock.wall(), kind };
+        self.push_traced(service, kind, None);
+    }
+
+    fn push_traced(&self, service: &ServiceName, kind: EventKind, trace_id: Option<NonZeroU128>) {
+        let event = Event { service: service.clone(), at: self.clock.wall(), kind, trace_id };
         let mut outbox = self.outbox();
         outbox.push(event);
         self.pending.store(outbox.len(), Ordering::Release);
@@ -140,8 +194,8 @@ impl Hub {
             let trace = || trace(&event.service, transition);
             self.guard(UserCode::Subscriber, &event.service, trace);
         }
-        for observer in &self.observers {
-            self.guard(UserCode::Observer, &event.service, || observer.observe(event));
+        for told in self.observers.iter().filter(|told| told.wants(&event.kind)) {
+            self.guard(UserCode::Observer, &event.service, || told.observer.observe(event));
         }
         if let Some(sender) = self.sender.get() {
             // Nobody listens: nobody misses it.

@@ -3,10 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    BreakerBuilder, Changes, Events, Handle, Permit, Rejected, ServiceName, Snapshot, core::Read,
-    near::thread_lane,
+    BreakerBuilder, Changes, Events, Handle, Latencies, Permit, Rejected, ServiceName, Snapshot,
+    core::Read, near::thread_lane,
 };
-use crate::circuit::{Adoption, Gate, Grant, Moment, Override, Settings, State};
+use crate::circuit::{
+    Adoption, Gate, Grant, Moment, Override, Settings, State, Underlying, Version,
+};
 
 /// A circuit breaker. Cheap to clone; all clones are one circuit.
 ///
@@ -88,11 +90,23 @@ impl Breaker {
         self.handle.read(|circuit, _| circuit.state())
     }
 
+    /// The override in force.
+    #[must_use]
+    pub fn override_in_force(&self) -> Option<Override> {
+        self.handle.read(|circuit, _| circuit.override_in_force())
+    }
+
     /// Calls admitted since the breaker was made: the ordinal that the records of failures carry.
     /// It never falls.
     #[must_use]
     pub fn admitted(&self) -> u64 {
         self.handle.circuit().admitted()
+    }
+
+    /// Calls rejected since the breaker was made, whoever is told of them. It never falls.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.handle.circuit().rejected()
     }
 
     /// The settings in force.
@@ -122,6 +136,7 @@ impl Breaker {
                 reopens: circuit.reopens(),
                 admitted: handle.circuit().admitted(),
                 rejected: handle.circuit().rejected(),
+                succeeded: totals.successes,
                 failed: totals.failures,
                 slow: totals.slow_calls,
                 ignored: totals.ignored,
@@ -134,6 +149,30 @@ impl Breaker {
     #[must_use]
     pub fn subscribe(&self) -> Events {
         self.handle.hub().subscribe()
+    }
+
+    // ===== how long calls take =====
+
+    /// Records from now on how long calls take, for
+    /// [`drain_latencies`](Self::drain_latencies). Does nothing if it does already, and for keyed
+    /// breakers, since it takes 5 KB for each lane of threads, of which there are 4 to 16.
+    ///
+    /// Every call reads the clock when it begins and when it ends, as it does where slow calls are
+    /// detected, and which calls are slow stays what the settings say.
+    pub fn keep_latencies(&self) {
+        self.handle.keep_latencies();
+    }
+
+    /// Takes how long the calls took that have ended since this was last called: all that had a
+    /// result, success or failure, in time or late. Not those that were ignored or given up, and
+    /// none while the circuit is disabled. What takes longer than about two hours is in the last
+    /// bucket.
+    ///
+    /// A call that ends meanwhile is in this drain or in the next, never in both. Empty unless
+    /// latencies are [kept](Self::keep_latencies).
+    #[must_use = "what was drained is not kept"]
+    pub fn drain_latencies(&self) -> Latencies {
+        self.handle.drain_latencies()
     }
 
     // ===== what people do =====
@@ -194,6 +233,15 @@ impl Breaker {
         self.handle.look();
     }
 
+    /// How long ago `at` was on the clock of the breaker, that of the [`Transition`] it is from;
+    /// zero if it is yet to come.
+    ///
+    /// [`Transition`]: crate::circuit::Transition::at
+    #[must_use]
+    pub fn since(&self, at: Moment) -> Duration {
+        self.now().since(at)
+    }
+
     fn now(&self) -> Moment {
         self.handle.circuit().clock().moment(self.handle.ticks())
     }
@@ -216,6 +264,26 @@ impl Breaker {
         if changed {
             self.handle.wake();
         }
+    }
+
+    /// Notes that what is shared is now `state` at `version`, as this breaker proposed it: see
+    /// [`Circuit::committed`](crate::circuit::Circuit::committed). Changes no state.
+    pub fn committed(&self, state: State, version: Version) {
+        self.handle.with(|circuit, _, _| circuit.committed(state, version));
+    }
+
+    /// Takes over an override that was set, or with `None` lifted, in another process: see
+    /// [`Circuit::adopt_override`](crate::circuit::Circuit::adopt_override). Returns whether it was
+    /// another than the one in force.
+    pub fn adopt_override(&self, over: Option<Override>) -> bool {
+        self.handle.with(|circuit, now, out| circuit.adopt_override(over, now, out))
+    }
+
+    /// The state under the override, as a coordinator writes it to a shared store. Reading it
+    /// changes nothing.
+    #[must_use]
+    pub fn underlying(&self) -> Underlying {
+        self.handle.read(|circuit, Read { now, .. }| circuit.underlying(now))
     }
 
     /// Takes up a recorded state at start-up: see

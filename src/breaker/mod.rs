@@ -49,14 +49,16 @@ mod event;
 mod guard;
 mod handle;
 mod hub;
+mod latencies;
+mod latency_recorder;
 mod live_breaker;
 mod map;
-mod name;
 mod near;
 mod permit;
 mod rejected;
 mod snapshot;
 mod waiters;
+mod weak;
 
 #[cfg(feature = "http")]
 pub(crate) use self::answered::AnsweredCall;
@@ -66,11 +68,14 @@ pub use self::{
     changes::{Change, Changes},
     clock::Clock,
     event::{CallRecord, Event, EventKind, Events, EventsError, Observer, UserCode},
+    latencies::Latencies,
     live_breaker::Breaker,
     map::{BreakerMap, BreakerMapBuilder, Breakers, InvalidMap},
-    name::{InvalidName, ServiceName},
     permit::Permit,
     rejected::Rejected,
     snapshot::Snapshot,
 };
-pub(crate) use self::{guard::PollGuard, handle::Handle, hub::report_panic, waiters::Waiting};
+pub(crate) use self::{
+    guard::PollGuard, handle::Handle, hub::report_panic, waiters::Waiting, weak::WeakBreaker,
+};
+pub use crate::name::{InvalidName, ServiceName};

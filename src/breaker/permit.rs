@@ -59,6 +59,12 @@ impl Permit {
         }
     }
 
+    /// The permit stands for no call, so that its time means nothing.
+    pub(crate) fn unmeasured(mut self) -> Self {
+        self.gate = self.gate.unmeasured();
+        self
+    }
+
     /// Whether the circuit is still of the generation that admitted the call, and a probe's round
     /// not over.
     pub(crate) fn is_current(&self) -> bool {

@@ -7,6 +7,13 @@ use crate::circuit::{Counts, State, TripReason, Version};
 
 /// A breaker at one instant. All figures are of the same instant but for `admitted` and `rejected`,
 /// which other threads may raise meanwhile.
+///
+/// A call that was admitted and has ended is in one of `succeeded`, `failed`, `ignored` and `late`,
+/// except that
+/// - a failed one is in `failed` also where it is in `late`, or in `ignored` since the circuit was
+///   disabled;
+/// - one that was given up early, and was no probe, is in none of them;
+/// - a success while the circuit is disabled is in none of them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -39,12 +46,15 @@ pub struct Snapshot {
     pub admitted: u64,
     /// Calls rejected since the breaker was made.
     pub rejected: u64,
+    /// Results that were booked as successes since the breaker was made, slow ones and those of
+    /// probes too. Not late ones, and none while the circuit is disabled.
+    pub succeeded: u64,
     /// Results classified as failed since the breaker was made, late ones too.
     pub failed: u64,
     /// Results that were slow since the breaker was made.
     pub slow: u64,
-    /// Results that decided nothing: ignored ones, and probes given up early. Other calls that are
-    /// given up early leave no trace but in `admitted`.
+    /// Results that decided nothing: ignored ones, probes given up early, and while the circuit is
+    /// disabled all but successes.
     pub ignored: u64,
     /// Results that came after their generation had ended, and decided nothing.
     pub late: u64,

@@ -85,6 +85,20 @@ impl Circuit {
         true
     }
 
+    /// Notes that what is shared is now `state` at `version`, as this circuit proposed it.
+    ///
+    /// [`adopt`](Self::adopt) takes over what others decided and may change what is in force; this
+    /// changes neither state nor generation, only what later adoptions are compared with. The
+    /// version of the circuit is at least `version` from then on. A version that is not newer than
+    /// the last shared one is ignored, and so is a state other than closed, open and half-open.
+    pub fn committed(&mut self, state: State, version: Version) {
+        let known = self.shared.is_some_and(|(shared, _)| version <= shared);
+        if !known && !state.is_override() {
+            self.shared = Some((version, state));
+            self.version = self.version.max(version);
+        }
+    }
+
     /// Takes up a recorded state at start-up, whatever the version of this circuit.
     ///
     /// An open time is clamped: what is left is between nothing and all of `open_for`, however the
@@ -200,6 +214,59 @@ mod tests {
         assert!(!circuit.adopt(forced, START, &mut out), "overrides travel on their own");
         assert_eq!(circuit.version(), open.version);
         assert_eq!(out.len(), 1);
+    }
+
+    #[test]
+    fn what_was_committed_changes_only_what_adoptions_are_compared_with() {
+        let mut circuit = circuit();
+        let mut out = Transitions::new();
+        circuit.adopt(recorded(State::Open, 0, 40), START, &mut out);
+        circuit.reset(START, &mut out);
+        out.drain().for_each(drop);
+        let (generation, own) = (circuit.generation(), circuit.version());
+        circuit.committed(State::Closed, own);
+        assert_eq!((circuit.generation(), circuit.version()), (generation, own));
+        // The peer has not seen it, and what it says is old.
+        circuit.adopt(recorded(State::Open, 0, 40), START, &mut out);
+        assert_eq!((circuit.state(), out.len()), (State::Closed, 0));
+        // A shared state that was proposed here does not weaken what was decided since.
+        let Admission::Admitted { generation } = circuit.admit(START, &mut out) else { panic!() };
+        circuit.record(generation, Outcome::FAILURE, Duration::ZERO, START, &mut out);
+        let closed = Adoption { version: Version::new(3, 9), ..recorded(State::Closed, 0, 0) };
+        circuit.adopt(closed, START, &mut out);
+        assert_eq!(circuit.state(), State::Open);
+    }
+
+    /// Without the commit the second adoption would be no news.
+    #[test]
+    fn a_peer_that_changes_what_was_committed_is_followed() {
+        let mut circuit = circuit();
+        let mut out = Transitions::new();
+        let Admission::Admitted { generation } = circuit.admit(START, &mut out) else { panic!() };
+        circuit.record(generation, Outcome::FAILURE, Duration::ZERO, START, &mut out);
+        circuit.committed(State::Open, Version::new(0, 1));
+        let closed = Adoption { version: Version::new(0, 2), ..recorded(State::Closed, 0, 0) };
+        assert!(circuit.adopt(closed, START, &mut out));
+        assert_eq!(circuit.state(), State::Closed);
+    }
+
+    #[test]
+    fn a_commit_raises_the_version_and_never_lowers_it() {
+        let mut circuit = circuit();
+        for (state, committed, version) in [
+            (State::Closed, Version::new(2, 0), Version::new(2, 0)),
+            (State::Closed, Version::new(2, 0), Version::new(2, 0)),
+            (State::ForcedOpen, Version::new(4, 0), Version::new(2, 0)),
+            (State::Closed, Version::new(1, 9), Version::new(2, 0)),
+            (State::Closed, Version::new(3, 1), Version::new(3, 1)),
+        ] {
+            circuit.committed(state, committed);
+            assert_eq!(circuit.version(), version);
+        }
+        circuit.reset(START, &mut Transitions::new());
+        circuit.reset(START, &mut Transitions::new());
+        circuit.committed(State::Closed, Version::new(3, 2));
+        assert_eq!(circuit.version(), Version::new(3, 3), "two resets ahead of what was written");
     }
 
     #[test]

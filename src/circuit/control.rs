@@ -16,10 +16,7 @@ impl Circuit {
     /// Sets a state that stays until it is lifted, with an empty window. Setting the one that is in
     /// force begins a generation too.
     pub fn set_override(&mut self, over: Override, now: Moment, out: &mut Transitions) {
-        let from = self.state();
-        self.override_ = Some(over);
-        self.forget();
-        self.report(from, Reason::Overridden, Origin::Operator, now, out);
+        self.put_override(Some(over), Origin::Operator, now, out);
     }
 
     /// The override in force.
@@ -30,11 +27,39 @@ impl Circuit {
 
     /// Lifts the override: the circuit is closed with an empty window. Does nothing without one.
     pub fn lift_override(&mut self, now: Moment, out: &mut Transitions) {
-        let from = self.state();
-        if self.override_.take().is_some() {
-            self.forget();
-            self.report(from, Reason::OverrideLifted, Origin::Operator, now, out);
+        if self.override_.is_some() {
+            self.put_override(None, Origin::Operator, now, out);
         }
+    }
+
+    /// Takes over an override that was set, or with `None` lifted, in another process. Does what
+    /// [`set_override`](Self::set_override) and [`lift_override`](Self::lift_override) do, as
+    /// [`Origin::Peer`]; does nothing where the same is in force already. Returns whether it did.
+    pub fn adopt_override(
+        &mut self,
+        over: Option<Override>,
+        now: Moment,
+        out: &mut Transitions,
+    ) -> bool {
+        let news = over != self.override_;
+        if news {
+            self.put_override(over, Origin::Peer, now, out);
+        }
+        news
+    }
+
+    fn put_override(
+        &mut self,
+        over: Option<Override>,
+        by: Origin,
+        now: Moment,
+        out: &mut Transitions,
+    ) {
+        let from = self.state();
+        self.override_ = over;
+        self.forget();
+        let reason = if over.is_some() { Reason::Overridden } else { Reason::OverrideLifted };
+        self.report(from, reason, by, now, out);
     }
 
     /// Clears window, counters and backoff and closes the circuit, whatever its state. An override
@@ -80,7 +105,26 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::circuit::SettingsBuilder;
+    use crate::circuit::{SettingsBuilder, State};
+
+    #[test]
+    fn an_override_of_a_peer_is_set_and_lifted_once() {
+        let mut circuit = Circuit::new(Arc::default(), 0);
+        for (over, state, reason) in [
+            (Some(Override::Disabled), State::Disabled, Reason::Overridden),
+            (Some(Override::ForcedOpen), State::ForcedOpen, Reason::Overridden),
+            (None, State::Closed, Reason::OverrideLifted),
+        ] {
+            let mut out = Transitions::new();
+            let generation = circuit.generation();
+            assert!(circuit.adopt_override(over, Moment::ZERO, &mut out));
+            assert!(!circuit.adopt_override(over, Moment::ZERO, &mut out));
+            let [happened] = out[..] else { panic!("{out:?}") };
+            assert_eq!((happened.to, happened.reason, happened.by), (state, reason, Origin::Peer));
+            assert_eq!((circuit.generation(), circuit.state()), (generation + 1, state));
+            assert_eq!(circuit.override_in_force(), over);
+        }
+    }
 
     #[test]
     fn new_settings_forget_the_calls_in_flight_only_where_they_are_slow_no_more() {

@@ -47,6 +47,7 @@ mod slack;
 mod standing;
 mod state;
 mod transition;
+mod underlying;
 mod window;
 
 mod machine;
@@ -64,5 +65,6 @@ pub use self::{
     slack::Slack,
     state::{Gate, Override, State},
     transition::{Origin, Transition, Transitions, Version},
+    underlying::Underlying,
     window::Counts,
 };

@@ -147,9 +147,9 @@ pub enum Reason {
     Granted,
     /// A state that another process decided was taken over.
     Adopted,
-    /// A person set an override.
+    /// An override was set, by a person here or in another process.
     Overridden,
-    /// A person lifted an override.
+    /// An override was lifted, by a person here or in another process.
     OverrideLifted,
     /// A person reset the circuit.
     Reset,

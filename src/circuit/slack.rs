@@ -22,7 +22,7 @@ pub struct Slack {
     pub successes: u64,
     /// From here on calls may leave the window, and slack has to be asked for again.
     pub until: Moment,
-    /// Whether the successes have to be counted at all: only where there is a window.
+    /// Whether the successes are counted at all: not while the circuit is disabled.
     pub counted: bool,
 }
 
@@ -46,7 +46,7 @@ impl Circuit {
             return Slack::NONE;
         }
         let Some(window) = &mut self.window else {
-            return Slack { successes: u64::MAX, until: Moment::MAX, counted: false };
+            return Slack { successes: u64::MAX, until: Moment::MAX, counted: true };
         };
         window.roll(now);
         let (until, capacity) = (window.moves_at(), window.capacity());

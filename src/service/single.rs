@@ -121,7 +121,7 @@ impl<Req> Select<Req> for Single {
     }
 
     fn blame(&mut self) -> Option<Permit> {
-        self.acquire_here().ok()
+        self.acquire_here().ok().map(Permit::unmeasured)
     }
 }
 

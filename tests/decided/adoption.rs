@@ -3,7 +3,10 @@
 use tower_breaker::{
     Breaker, Outcome, State,
     breaker::{Change, clock::ManualClock},
-    circuit::{Adoption, Command, Gate, Origin, Reason, RejectReason, TripReason, Version},
+    circuit::{
+        Adoption, Command, Gate, Origin, Override, Reason, RejectReason, TripReason, Underlying,
+        Version,
+    },
 };
 
 use crate::support::*;
@@ -100,6 +103,72 @@ fn under_an_override_a_shared_state_is_only_remembered() {
     breaker.adopt(shared(State::Closed, 7));
     breaker.lift_override();
     assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
+fn what_was_committed_is_compared_with_and_changes_nothing() {
+    let (breaker, _) = live(plain());
+    trip(&breaker);
+    let before = breaker.snapshot();
+    breaker.committed(State::Open, before.version);
+    assert_eq!(breaker.snapshot(), before);
+    breaker.committed(State::Open, Version::new(0, 7));
+    assert_eq!(breaker.snapshot().version, Version::new(0, 7));
+    breaker.adopt(shared(State::Closed, 7));
+    assert_eq!(breaker.state(), State::Open, "not newer");
+    breaker.adopt(shared(State::Closed, 8));
+    assert_eq!(breaker.state(), State::Closed, "a peer closed what was open for all");
+}
+
+#[test]
+fn an_override_of_a_peer_is_in_force_until_a_peer_lifts_it() {
+    let (breaker, _) = live(plain());
+    trip(&breaker);
+    let mut events = breaker.subscribe();
+    assert!(breaker.adopt_override(Some(Override::MetricsOnly)));
+    assert!(!breaker.adopt_override(Some(Override::MetricsOnly)));
+    assert_eq!(breaker.override_in_force(), Some(Override::MetricsOnly));
+    calls(&breaker, 10, Outcome::FAILURE);
+    assert!(breaker.adopt_override(None));
+    assert!(!breaker.adopt_override(None));
+    assert_eq!((breaker.override_in_force(), breaker.state()), (None, State::Closed));
+    let happened = transitions(&mut events);
+    let told: Vec<_> = happened.iter().map(|it| (it.to, it.reason, it.by)).collect();
+    assert_eq!(
+        told,
+        [
+            (State::MetricsOnly, Reason::Overridden, Origin::Peer),
+            (State::Closed, Reason::OverrideLifted, Origin::Peer),
+        ]
+    );
+}
+
+#[test]
+fn the_state_under_the_override_can_be_adopted_elsewhere() {
+    let (here, clock) = live(plain());
+    trip(&here);
+    clock.advance(secs(20));
+    let under = here.underlying();
+    assert_eq!((under.state, under.elapsed, under.open_for), (State::Open, secs(20), secs(60)));
+    let Underlying { state, elapsed, open_for, reopens, version, .. } = under;
+    let (there, _) = live(plain());
+    there.adopt(Adoption { state, elapsed, open_for, reopens, version });
+    assert_eq!(there.snapshot().remaining, Some(secs(40)));
+    assert_eq!(there.underlying(), under);
+    here.force_open();
+    assert_eq!((here.state(), here.underlying().state), (State::ForcedOpen, State::Closed));
+}
+
+#[test]
+fn a_transition_is_as_old_as_the_clock_of_its_breaker_says() {
+    let (breaker, clock) = live(plain());
+    let mut events = breaker.subscribe();
+    trip(&breaker);
+    let [open] = transitions(&mut events)[..] else { panic!("one transition") };
+    assert_eq!(breaker.since(open.at), secs(0));
+    clock.advance(secs(7));
+    assert_eq!(breaker.since(open.at), secs(7));
+    assert_eq!(breaker.since(open.at + secs(8)), secs(0), "it is yet to come");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use tower_breaker::{
     Breaker, Outcome, State,
-    breaker::{Event, EventKind, EventsError, clock::ManualClock},
+    breaker::{Event, EventKind, EventsError, Observer, clock::ManualClock},
     circuit::OutcomeKind,
 };
 
@@ -66,6 +66,85 @@ fn observers_and_subscribers_are_told_the_same_in_the_same_order() {
     let (kinds, missed) = drain(&mut events);
     assert_eq!(kinds.iter().map(word).collect::<Vec<_>>(), expected);
     assert_eq!(missed, 0);
+}
+
+/// Keeps one word for each event it is told of.
+struct Words {
+    told: Arc<Mutex<Vec<String>>>,
+    wants_rejections: bool,
+}
+
+impl Observer for Words {
+    fn observe(&self, event: &Event) {
+        self.told.lock().unwrap().push(word(&event.kind));
+    }
+
+    fn wants_rejections(&self) -> bool {
+        self.wants_rejections
+    }
+}
+
+#[test]
+fn rejections_are_told_only_to_those_who_want_them() {
+    for others_want in [false, true] {
+        let (told, others): (Arc<Mutex<Vec<String>>>, Arc<_>) = Default::default();
+        let observer =
+            |told: &Arc<_>, wants_rejections| Words { told: Arc::clone(told), wants_rejections };
+        let breaker = Breaker::builder("upstream")
+            .settings(plain().failure_threshold(1).build().unwrap())
+            .clock(ManualClock::new())
+            .observer(observer(&told, false))
+            .observer(observer(&others, others_want))
+            .build()
+            .unwrap();
+        trip(&breaker);
+        rejected(&breaker);
+        let mut events = breaker.subscribe();
+        rejected(&breaker);
+        let (subscribed, _) = drain(&mut events);
+        drop(events);
+        rejected(&breaker);
+        breaker.reset();
+
+        assert_eq!(*told.lock().unwrap(), ["closed>open", "Failure", "open>closed"]);
+        assert_eq!(subscribed.iter().map(word).collect::<Vec<_>>(), ["rejected"]);
+        let rejections = others.lock().unwrap().iter().filter(|word| *word == "rejected").count();
+        assert_eq!(rejections, if others_want { 3 } else { 0 });
+        assert_eq!((breaker.rejected(), breaker.admitted()), (3, 1));
+    }
+}
+
+// In an open circuit nothing else would come along to tell them.
+#[test]
+fn a_rejection_that_nobody_wants_tells_what_others_left() {
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let breaker = Arc::new(std::sync::OnceLock::<Breaker>::new());
+    let again = Arc::clone(&breaker);
+    // Each of the first events brings another one.
+    struct Resets(Words, Arc<std::sync::OnceLock<Breaker>>);
+    impl Observer for Resets {
+        fn observe(&self, event: &Event) {
+            self.0.observe(event);
+            if self.0.told.lock().unwrap().len() < 300 {
+                self.1.get().unwrap().force_open();
+            }
+        }
+
+        fn wants_rejections(&self) -> bool {
+            false
+        }
+    }
+    let words = Words { told: Arc::clone(&told), wants_rejections: false };
+    let built = Breaker::builder("upstream")
+        .clock(ManualClock::new())
+        .observer(Resets(words, again))
+        .build()
+        .unwrap();
+    breaker.set(built.clone()).unwrap();
+    built.force_open();
+    assert_eq!(told.lock().unwrap().len(), 256);
+    rejected(&built);
+    assert_eq!(told.lock().unwrap().len(), 300);
 }
 
 #[test]

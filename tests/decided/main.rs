@@ -9,6 +9,8 @@ mod events;
 mod half_open;
 mod in_flight;
 mod judging;
+mod latencies;
+mod on_create;
 mod operators;
 mod panics;
 mod permits;

@@ -90,6 +90,84 @@ fn a_call_that_is_given_up_early_leaves_a_trace_only_as_a_probe() {
 }
 
 #[test]
+fn every_success_that_was_booked_is_counted_however_it_was_booked() {
+    for settings in [plain(), rate(0.9, SlidingWindow::count(10), 5), slow_rate(0.9, 10, 10)] {
+        let (breaker, clock) = live(settings);
+        let late = admitted(&breaker);
+        // Off leases, and under the lock: after a failure, slow, with a Retry-After.
+        calls(&breaker, 1_000, Outcome::SUCCESS);
+        calls(&breaker, 1, Outcome::FAILURE);
+        calls(&breaker, 20, Outcome::SUCCESS);
+        calls(&breaker, 1, Outcome::SUCCESS.with_retry_after(secs(1)));
+        calls(&breaker, 3, Outcome::IGNORED);
+        let slow = admitted(&breaker);
+        clock.advance(secs(2));
+        slow.success();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.succeeded, snapshot.failed, snapshot.ignored), (1_022, 1, 3));
+        assert_eq!(breaker.snapshot().succeeded, 1_022, "reading counts nothing again");
+        breaker.reset();
+        late.success();
+        let snapshot = breaker.snapshot();
+        assert_eq!((snapshot.succeeded, snapshot.late, snapshot.admitted), (1_022, 1, 1_027));
+    }
+}
+
+#[test]
+fn probes_count_among_the_successes_and_results_of_a_disabled_circuit_do_not() {
+    let (breaker, clock) = live(plain());
+    first_probe(&breaker, &clock).success();
+    calls(&breaker, 1, Outcome::SUCCESS);
+    assert_eq!((breaker.state(), breaker.snapshot().succeeded), (State::Closed, 2));
+    breaker.metrics_only();
+    calls(&breaker, 10, Outcome::SUCCESS);
+    assert_eq!(breaker.snapshot().succeeded, 12);
+    breaker.disable();
+    let before = breaker.snapshot();
+    calls(&breaker, 10, Outcome::SUCCESS);
+    calls(&breaker, 1, Outcome::SUCCESS.with_retry_after(secs(1)));
+    let disabled = breaker.snapshot();
+    assert_eq!((disabled.succeeded, disabled.ignored), (12, before.ignored));
+    calls(&breaker, 1, Outcome::FAILURE);
+    let failed = breaker.snapshot();
+    assert_eq!((failed.ignored, failed.failed), (before.ignored + 1, before.failed + 1));
+}
+
+#[test]
+fn the_totals_of_many_threads_add_up_to_the_calls() {
+    const EACH: u32 = 5_000;
+    for settings in [plain(), rate(1.0, SlidingWindow::time(secs(10)), 10)] {
+        let (breaker, _) = live(settings);
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let breaker = &breaker;
+                scope.spawn(move || {
+                    let mut seen = 0;
+                    for call in 0..EACH {
+                        match (call + thread) % 100 {
+                            0 => calls(breaker, 1, Outcome::FAILURE),
+                            1 => calls(breaker, 1, Outcome::IGNORED),
+                            2 => {
+                                let succeeded = breaker.snapshot().succeeded;
+                                assert!(succeeded >= seen, "it fell");
+                                seen = succeeded;
+                                calls(breaker, 1, Outcome::SUCCESS);
+                            }
+                            _ => calls(breaker, 1, Outcome::SUCCESS),
+                        }
+                    }
+                });
+            }
+        });
+        let snapshot = breaker.snapshot();
+        let calls = u64::from(4 * EACH);
+        assert_eq!((snapshot.failed, snapshot.ignored), (calls / 100, calls / 100));
+        assert_eq!((snapshot.admitted, snapshot.late), (calls, 0));
+        assert_eq!(snapshot.succeeded, calls / 100 * 98);
+    }
+}
+
+#[test]
 fn clones_are_one_circuit() {
     let (breaker, _) = live(plain());
     let clone = breaker.clone();

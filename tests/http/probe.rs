@@ -51,7 +51,9 @@ async fn a_probe_that_breaks_after_its_first_data_is_a_failure_of_its_own() {
     for version in VERSIONS {
         let (address, half_read) = breaking().await;
         let (breaker, clock) = breaker();
+        breaker.keep_latencies();
         await_probe(&breaker, &clock);
+        let _ = breaker.drain_latencies();
         let mut service = guarded(&breaker, version);
         let mut body = get(&mut service, address).await.unwrap().into_body();
         body.frame().await.unwrap().unwrap();
@@ -64,6 +66,8 @@ async fn a_probe_that_breaks_after_its_first_data_is_a_failure_of_its_own() {
         assert_eq!((after.counts.calls, after.counts.failures), (1, 1));
         assert_eq!((after.consecutive_failures, after.late), (1, before.late));
         assert_eq!(after.admitted, before.admitted + 1);
+        // The answer of the probe began, once.
+        assert_eq!(breaker.drain_latencies().count(), 1);
     }
 }
 

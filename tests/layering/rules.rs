@@ -13,25 +13,26 @@ pub(crate) struct Layer {
 /// Lowest first; a module's unit tests count as the module. `lib.rs` is above them all: it
 /// re-exports, and no layer may name what it defines.
 pub(crate) const LAYERS: &[Layer] = &[
+    layer("name", &[]),
     layer("sync", &[]),
     Layer { name: "circuit", imports: &[], barred: IMPURE },
-    layer("breaker", &["sync", "circuit"]),
-    layer("error", &["circuit", "breaker"]),
+    layer("breaker", &["name", "sync", "circuit"]),
+    layer("error", &["name", "circuit", "breaker"]),
     layer("classify", &["circuit", "breaker", "error"]),
     layer("retry", &["error"]),
     layer("service", &["circuit", "breaker", "error", "classify"]),
     layer("http", &["breaker", "classify", "service"]),
     layer("grpc", &["breaker", "classify", "service"]),
-    layer("store", &["circuit"]),
-    layer("journal", &["circuit", "breaker", "store"]),
-    layer("fleet", &["circuit", "store"]),
-    layer("analysis", &["circuit", "store"]),
-    layer("alert", &["circuit", "breaker"]),
+    layer("store", &["name", "circuit"]),
+    layer("journal", &["name", "circuit", "breaker", "store"]),
+    layer("fleet", &["name", "circuit", "breaker", "store"]),
+    layer("analysis", &["name", "circuit", "store"]),
+    layer("alert", &["name", "circuit", "breaker"]),
     layer(
         "registry",
         &[
-            "sync", "circuit", "breaker", "error", "classify", "service", "store", "journal",
-            "fleet", "analysis", "alert",
+            "name", "sync", "circuit", "breaker", "error", "classify", "retry", "service", "http",
+            "grpc", "store", "journal", "fleet", "analysis", "alert",
         ],
     ),
 ];
@@ -61,6 +62,19 @@ const fn layer(name: &'static str, imports: &'static [&'static str]) -> Layer {
 
 pub(crate) fn find(name: &str) -> Option<&'static Layer> {
     LAYERS.iter().find(|layer| layer.name == name)
+}
+
+/// Calls never depend on what remembers them, nor anything on what puts all together.
+#[test]
+fn what_stands_above_is_not_known_below() {
+    let remembers = ["store", "journal", "registry"];
+    for layer in LAYERS {
+        let knows = |name: &&str| layer.imports.contains(name);
+        match layer.name {
+            "breaker" | "service" => assert!(!remembers.iter().any(knows), "{}", layer.name),
+            name => assert!(!knows(&"registry"), "{name}"),
+        }
+    }
 }
 
 /// One order for all of them is what makes a cycle of imports impossible.

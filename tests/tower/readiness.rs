@@ -156,6 +156,20 @@ fn an_error_of_readiness_is_a_failure_while_closed() {
 }
 
 #[test]
+fn an_error_of_readiness_is_no_call_that_took_no_time() {
+    let (breaker, _) = live(plain());
+    breaker.keep_latencies();
+    let (mut service, inner) = spawned(&breaker);
+    inner.fail_to_be_ready(true);
+    assert_ready_err!(service.poll_ready());
+    assert_eq!((breaker.snapshot().failed, breaker.drain_latencies().count()), (1, 0));
+    inner.fail_to_be_ready(false);
+    assert_ready_ok!(service.poll_ready());
+    call(&mut service).unwrap();
+    assert_eq!(breaker.drain_latencies().count(), 1);
+}
+
+#[test]
 fn an_error_of_readiness_takes_a_probe_and_fails_it() {
     let (breaker, clock) = live(plain().permitted_calls_in_half_open(1));
     let (mut service, inner) = spawned(&breaker);

@@ -14,7 +14,7 @@ mod source;
 #[cfg(any(test, feature = "test-util"))]
 mod tokio;
 
-use std::{fmt::Debug, time::SystemTime};
+use std::{fmt::Debug, sync::Arc, time::SystemTime};
 
 use crate::circuit::Moment;
 
@@ -42,4 +42,14 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// The time for people.
     fn wall(&self) -> SystemTime;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> Moment {
+        (**self).now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
 }

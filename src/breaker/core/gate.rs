@@ -17,6 +17,8 @@ const TIMED: u64 = 1 << 4;
 const CLOCKED: u64 = 1 << 5;
 /// Calls that go on are tracked while they are in flight.
 const TRACKED: u64 = 1 << 6;
+/// The time of each result is recorded; such a gate is timed.
+const MEASURED: u64 = 1 << 7;
 const GENERATION_SHIFT: u32 = 8;
 
 impl GateWord {
@@ -34,6 +36,15 @@ impl GateWord {
 
     pub(super) fn tracked(self, tracked: bool) -> Self {
         Self(self.0 | if tracked { TRACKED } else { 0 })
+    }
+
+    pub(super) fn measured(self, measured: bool) -> Self {
+        Self(self.0 | if measured { MEASURED } else { 0 })
+    }
+
+    /// The same for a result whose time is not to be recorded. No other gate is equal to it.
+    pub(crate) fn unmeasured(self) -> Self {
+        Self(self.0 & !MEASURED)
     }
 
     #[inline(always)]
@@ -74,6 +85,11 @@ impl GateWord {
     #[inline(always)]
     pub(crate) fn is_tracked(self) -> bool {
         self.0 & TRACKED != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_measured(self) -> bool {
+        self.0 & MEASURED != 0
     }
 
     pub(crate) fn standing(self) -> Standing {
@@ -138,12 +154,16 @@ mod tests {
     #[test]
     fn flags_do_not_touch_each_other() {
         let plain = GateWord::new(Standing::Closed, 3);
-        assert!(!plain.is_timed() && !plain.is_clocked() && !plain.is_tracked());
+        assert!(!plain.is_timed() && !plain.is_clocked());
+        assert!(!plain.is_tracked() && !plain.is_measured());
         assert!(plain.clocked(true).is_clocked() && !plain.clocked(true).is_timed());
         assert!(plain.tracked(true).is_tracked() && !plain.tracked(true).is_clocked());
-        assert_eq!(plain.timed(false).clocked(false).tracked(false), plain);
-        let all = plain.timed(true).clocked(true).tracked(true);
-        assert_eq!(all.timed(true).clocked(true).tracked(true), all, "set twice is set");
+        assert!(plain.measured(true).is_measured() && !plain.measured(true).is_tracked());
+        let none = plain.timed(false).clocked(false).tracked(false).measured(false);
+        assert_eq!(none, plain);
+        let all = plain.timed(true).clocked(true).tracked(true).measured(true);
+        let again = all.timed(true).clocked(true).tracked(true).measured(true);
+        assert_eq!(again, all, "set twice is set");
         assert_eq!((all.standing(), all.generation()), (Standing::Closed, 3));
     }
 }

@@ -128,7 +128,7 @@ impl Lanes {
         Self::Many((0..lanes).map(|index| Arc::new(Padded(Lane::new(index as u32)))).collect())
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         match self {
             Self::One(_) => 1,
             Self::Many(lanes) => lanes.len(),

@@ -1,18 +1,28 @@
 //! What is behind the lock of a live circuit.
 
-use crate::circuit::{Booking, Circuit, Outcome};
+use crate::circuit::{Booking, Circuit, Outcome, OutcomeKind};
 
 /// The circuit, and what is counted about it besides.
 #[derive(Debug)]
 pub(super) struct Ledger {
     pub(super) circuit: Circuit,
     pub(super) totals: Totals,
+    /// Whether somebody keeps how long calls take.
+    pub(super) measured: bool,
 }
 
-/// Results of all generations since the breaker was made, by what became of them. Plain successes
-/// are what is left of the admitted calls.
+impl Ledger {
+    /// Books plain successes that were taken off leases.
+    pub(super) fn book_successes(&mut self, successes: u64) {
+        self.circuit.record_successes(successes);
+        self.totals.successes += successes;
+    }
+}
+
+/// Results of all generations since the breaker was made, by what became of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Totals {
+    pub(crate) successes: u64,
     pub(crate) failures: u64,
     pub(crate) slow_calls: u64,
     pub(crate) ignored: u64,
@@ -21,11 +31,15 @@ pub(crate) struct Totals {
 
 impl Totals {
     pub(super) fn add(&mut self, outcome: Outcome, booking: Booking) {
+        let succeeded = outcome.kind() == OutcomeKind::Success;
         self.failures += u64::from(outcome.is_failed());
         match booking {
             Booking::Counted { slow } | Booking::Probe { slow } => {
+                self.successes += u64::from(succeeded);
                 self.slow_calls += u64::from(slow);
             }
+            // Of a disabled circuit, where the others never come to the lock.
+            Booking::Ignored if succeeded => {}
             Booking::Ignored => self.ignored += 1,
             Booking::Late => self.late += 1,
         }

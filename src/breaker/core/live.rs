@@ -49,7 +49,7 @@ impl LiveCircuit {
             clock,
             lanes,
             in_flight: OnceLock::new(),
-            ledger: Mutex::new(Ledger { circuit, totals: Totals::default() }),
+            ledger: Mutex::new(Ledger { circuit, totals: Totals::default(), measured: false }),
         };
         live.configured(&mut lock(&live.ledger));
         // Puts the circuit in force as it is.
@@ -89,9 +89,9 @@ impl LiveCircuit {
     /// refused.
     pub(crate) fn ask_closely(&self, lane: &Lane, on: impl FnOnce(Effects<'_>)) -> Asked {
         let mut gate = self.gate();
-        let admission = self.with(self.clock.ticks(), lane, on, |circuit, now, out| {
-            let admission = circuit.admit(now, out);
-            gate = self.gate_of(circuit);
+        let admission = self.with_totals(self.clock.ticks(), lane, on, |ledger, now, out| {
+            let admission = ledger.circuit.admit(now, out);
+            gate = self.gate_of(ledger);
             admission
         });
         match admission {
@@ -169,14 +169,16 @@ impl LiveCircuit {
     /// Books a plain success without the lock, if it can change no verdict.
     #[inline(always)]
     pub(crate) fn succeed(&self, lane: &Lane, gate: GateWord, start: u64) -> bool {
-        let mut now = 0;
-        if gate.is_timed() || gate.is_clocked() {
-            now = self.clock.ticks();
-            if gate.is_timed()
-                && now.saturating_sub(start) >= self.slow_after.load(Ordering::Relaxed)
-            {
-                return false;
-            }
+        let read = gate.is_timed() || gate.is_clocked();
+        let now = if read { self.clock.ticks() } else { 0 };
+        self.succeed_at(lane, gate, start, now)
+    }
+
+    /// As [`succeed`](Self::succeed), with the ticks at which the call ended.
+    #[inline(always)]
+    pub(crate) fn succeed_at(&self, lane: &Lane, gate: GateWord, start: u64, now: u64) -> bool {
+        if gate.is_timed() && now.saturating_sub(start) >= self.slow_after.load(Ordering::Relaxed) {
+            return false;
         }
         lane.take(gate, now, &self.gate, &self.until)
     }

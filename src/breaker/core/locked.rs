@@ -121,7 +121,7 @@ impl LiveCircuit {
         let now = self.clock.moment(ticks);
         let mut out = Transitions::new();
         let mut ledger = lock(&self.ledger);
-        ledger.circuit.record_successes(self.lanes.revoke());
+        ledger.book_successes(self.lanes.revoke());
         let hanging = self.hanging(&ledger.circuit, ticks);
         if let Some(hanging) = hanging
             && hanging.slow != ledger.circuit.slow_calls_in_flight()
@@ -129,7 +129,7 @@ impl LiveCircuit {
             ledger.circuit.set_slow_calls_in_flight(hanging.slow, now, &mut out);
         }
         let result = op(&mut ledger, now, &mut out);
-        let gate_changed = self.put_in_force(&mut ledger.circuit, At { ticks, now }, hanging, lane);
+        let gate_changed = self.put_in_force(&mut ledger, At { ticks, now }, hanging, lane);
         if gate_changed || !out.is_empty() {
             on(Effects { transitions: &out, gate_changed });
         }
@@ -150,17 +150,22 @@ impl LiveCircuit {
         });
     }
 
+    /// Makes calls that begin from now on know how long they take.
+    pub(crate) fn measure(&self, lane: &Lane, on: impl FnOnce(Effects<'_>)) {
+        self.with_totals(self.clock.ticks(), lane, on, |ledger, _, _| ledger.measured = true);
+    }
+
     /// Looks at the exact circuit without letting it judge anything.
     pub(crate) fn read<R>(&self, lane: &Lane, op: impl FnOnce(&mut Circuit, Read) -> R) -> R {
         let ticks = self.clock.ticks();
         let now = self.clock.moment(ticks);
         let mut ledger = lock(&self.ledger);
-        ledger.circuit.record_successes(self.lanes.revoke());
+        ledger.book_successes(self.lanes.revoke());
         let hanging = self.hanging(&ledger.circuit, ticks);
         let slow_in_flight = hanging.map_or(0, |hanging| hanging.slow);
         let totals = ledger.totals;
         let result = op(&mut ledger.circuit, Read { now, totals, slow_in_flight });
-        self.put_in_force(&mut ledger.circuit, At { ticks, now }, hanging, lane);
+        self.put_in_force(&mut ledger, At { ticks, now }, hanging, lane);
         result
     }
 
@@ -182,13 +187,14 @@ impl LiveCircuit {
     /// Writes the gate and new leases, and says whether the gate is another. All leases are back.
     fn put_in_force(
         &self,
-        circuit: &mut Circuit,
+        ledger: &mut Ledger,
         at: At,
         hanging: Option<Hanging>,
         lane: &Lane,
     ) -> bool {
         let before = self.gate();
-        let gate = self.gate_of(circuit);
+        let gate = self.gate_of(ledger);
+        let circuit = &mut ledger.circuit;
         let slack = circuit.slack(at.now);
         let until = match circuit.standing() {
             (Standing::Closed | Standing::MetricsOnly | Standing::Disabled, _) => {
@@ -242,15 +248,18 @@ impl LiveCircuit {
         }
     }
 
-    pub(super) fn gate_of(&self, circuit: &Circuit) -> GateWord {
+    pub(super) fn gate_of(&self, ledger: &Ledger) -> GateWord {
+        let circuit = &ledger.circuit;
         let (standing, _) = circuit.standing();
         let gate = GateWord::new(standing, circuit.generation());
         let settings = circuit.settings();
         let judged = matches!(standing, Standing::Closed | Standing::MetricsOnly);
         let tracked = self.tracked(circuit).is_some();
         let moves = circuit.window_moves() || tracked;
-        let timed = settings.detects_slow_calls() && standing != Standing::Disabled;
-        gate.timed(timed).clocked(judged && moves).tracked(judged && tracked)
+        let recorded = standing != Standing::Disabled;
+        let measured = ledger.measured && recorded;
+        let timed = measured || settings.detects_slow_calls() && recorded;
+        gate.timed(timed).clocked(judged && moves).tracked(judged && tracked).measured(measured)
     }
 
     /// The calls in flight that are slow, where they count.

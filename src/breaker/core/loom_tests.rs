@@ -58,8 +58,9 @@ fn loom_no_success_is_lost_or_counted_twice() {
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        circuit.read(circuit.lanes().get(0), |circuit, _| {
+        circuit.read(circuit.lanes().get(0), |circuit, read| {
             assert_eq!((circuit.counts().calls, circuit.counts().failures), (4, 1));
+            assert_eq!((read.totals.successes, read.totals.failures), (3, 1));
         });
         assert_eq!(circuit.admitted(), 4);
     });
@@ -104,11 +105,14 @@ fn loom_a_success_ends_a_run_of_failures_or_comes_before_it() {
         end(&circuit, 1, gate, Outcome::FAILURE);
         end(&circuit, 1, gate, Outcome::FAILURE);
         success.join().unwrap();
-        circuit.read(circuit.lanes().get(0), |circuit, _| match circuit.state() {
-            State::Open => {}
-            // The success came between the two, or after the first of them.
-            State::Closed => assert_eq!(circuit.consecutive_failures(), 1),
-            other => panic!("{other}"),
+        circuit.read(circuit.lanes().get(0), |circuit, read| {
+            match circuit.state() {
+                State::Open => {}
+                // The success came between the two, or after the first of them.
+                State::Closed => assert_eq!(circuit.consecutive_failures(), 1),
+                other => panic!("{other}"),
+            }
+            assert_eq!(read.totals.successes + read.totals.late, 1);
         });
     });
 }

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 use super::keyed::{BreakerMap, Config};
 use crate::{
     breaker::{
-        Observer,
+        Breaker, Observer,
         builder::Parts,
         clock::{Clock, ClockSource},
     },
@@ -24,6 +24,7 @@ impl Default for BreakerMapBuilder {
         let config = Config {
             settings: Arc::default(),
             settings_for: None,
+            on_create: None,
             capacity: 10_000,
             idle_timeout: Duration::from_secs(600),
         };
@@ -45,6 +46,20 @@ impl BreakerMapBuilder {
         F: Fn(&str) -> Option<Arc<Settings>> + Send + Sync + 'static,
     {
         self.config.settings_for = Some(Box::new(settings_for));
+        self
+    }
+
+    /// Is called with each new circuit before the map hands it to anybody: to restore a recorded
+    /// state, for instance. Not with the overflow circuit. Of several the last is called.
+    ///
+    /// It runs on the thread that asked for the key, outside every lock. It may use the map, but
+    /// not ask it to make the same key. It should return soon, since a call waits for it. A panic is
+    /// caught and reported once, and the circuit is used as it is.
+    ///
+    /// A circuit that was made is not always used: where threads ask for a new key at once each makes
+    /// one, and all are given the same. A clone that is kept keeps the circuit from being forgotten.
+    pub fn on_create(mut self, on_create: impl Fn(&Breaker) + Send + Sync + 'static) -> Self {
+        self.config.on_create = Some(Box::new(on_create));
         self
     }
 

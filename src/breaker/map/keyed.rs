@@ -4,6 +4,7 @@ use std::{
     borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +17,10 @@ use papaya::HashSet;
 
 use super::{BreakerMapBuilder, eviction::Ring};
 use crate::{
-    breaker::{Breaker, Events, Handle, ServiceName, Snapshot, builder::Parts, hub::Hub},
+    breaker::{
+        Breaker, Events, Handle, ServiceName, Snapshot, UserCode, builder::Parts, hub::Hub,
+        report_panic,
+    },
     circuit::{Circuit, Moment, Settings},
 };
 
@@ -61,11 +65,13 @@ struct Inner {
 pub(super) struct Config {
     pub(super) settings: Arc<Settings>,
     pub(super) settings_for: Option<SettingsFor>,
+    pub(super) on_create: Option<OnCreate>,
     pub(super) capacity: usize,
     pub(super) idle_timeout: Duration,
 }
 
 type SettingsFor = Box<dyn Fn(&str) -> Option<Arc<Settings>> + Send + Sync>;
+type OnCreate = Box<dyn Fn(&Breaker) + Send + Sync>;
 
 impl BreakerMap {
     /// The name of the circuit that keys without a place share.
@@ -171,23 +177,58 @@ impl Inner {
         };
         let settings = self.config.settings_for.as_ref().and_then(|settings_for| settings_for(key));
         let settings = settings.unwrap_or_else(|| Arc::clone(&self.config.settings));
-
-        let mut ring = self.ring();
-        if let Some(found) = self.circuits.pin().get(key) {
-            return Breaker::of(Arc::clone(&found.0));
-        }
-        self.sweep(&mut ring, LOOKS);
-        if ring.len() >= self.config.capacity {
-            match ring.evict_one(LOOKS_WHEN_FULL, self.now(), self.config.idle_timeout) {
-                Some(handle) => self.forget(&handle),
-                None => return self.share(),
+        let make = || {
+            let seed = self.seed ^ fastrand::u64(..);
+            Handle::own(service, Arc::clone(&self.hub), Circuit::new(settings, seed))
+        };
+        match &self.config.on_create {
+            None => self.place(key, make),
+            Some(on_create) => {
+                // A flood of keys that find no place makes nothing. The place is looked for again,
+                // since the lock is not held meanwhile.
+                if let Err(other) = self.find_place(&mut self.ring(), key) {
+                    return other;
+                }
+                let handle = make();
+                self.created(on_create, &handle);
+                self.place(key, || handle)
             }
         }
-        let seed = self.seed ^ fastrand::u64(..);
-        let handle = Handle::own(service, Arc::clone(&self.hub), Circuit::new(settings, seed));
+    }
+
+    fn created(&self, on_create: &OnCreate, handle: &Arc<Handle>) {
+        let breaker = Breaker::of(Arc::clone(handle));
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_create(&breaker))) {
+            report_panic(&self.hub, handle.service(), UserCode::OnCreate, panic);
+            self.hub.tell();
+        }
+    }
+
+    /// Puts a circuit in the map, if there is still none for its key and a place.
+    fn place(&self, key: &str, handle: impl FnOnce() -> Arc<Handle>) -> Breaker {
+        let mut ring = self.ring();
+        if let Err(other) = self.find_place(&mut ring, key) {
+            return other;
+        }
+        let handle = handle();
         ring.push(Arc::clone(&handle), self.now());
         self.circuits.pin().insert(ByName(Arc::clone(&handle)));
         Breaker::of(handle)
+    }
+
+    /// Makes place for a new circuit; else says which one the key has, or has to share.
+    fn find_place(&self, ring: &mut Ring, key: &str) -> Result<(), Breaker> {
+        if let Some(found) = self.circuits.pin().get(key) {
+            return Err(Breaker::of(Arc::clone(&found.0)));
+        }
+        self.sweep(ring, LOOKS);
+        if ring.len() >= self.config.capacity {
+            match ring.evict_one(LOOKS_WHEN_FULL, self.now(), self.config.idle_timeout) {
+                Some(handle) => self.forget(&handle),
+                None => return Err(self.share()),
+            }
+        }
+        Ok(())
     }
 
     fn share(&self) -> Breaker {
