@@ -42,11 +42,13 @@ pub mod breaker;
 pub mod circuit;
 pub mod classify;
 pub mod error;
+mod fleet;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod journal;
+pub mod registry;
 pub mod retry;
 pub mod service;
 pub mod store;
@@ -63,6 +65,7 @@ pub use self::{
     circuit::{Outcome, OutcomeKind, Settings, SlidingWindow, State, Transition, TripReason},
     classify::{AtResponse, Classify, ErrorsAsFailures},
     error::BoxError,
+    registry::Registry,
     service::{CircuitBreaker, CircuitBreakerLayer, OnOpen},
 };
 

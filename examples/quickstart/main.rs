@@ -1,15 +1,17 @@
 //! A server fails for a while, and a breaker keeps its client off it meanwhile.
 //!
 //! Everything runs on loopback: an axum server, and hyper's client behind a breaker. The log is what
-//! the client saw and what the breaker told its subscriber.
+//! the client saw and what the breaker told its subscriber. With a database, run it twice: the second
+//! run finds what the first one left.
 //!
 //! ```text
-//! cargo run --example quickstart
+//! cargo run --example quickstart --features sqlite
 //! ```
 
 #![allow(clippy::disallowed_methods, reason = "it shows when things happen and how long they take")]
 
 mod log;
+mod remembered;
 mod server;
 mod table;
 
@@ -27,7 +29,7 @@ use hyper_util::{
 use tokio::time::sleep;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_breaker::{
-    Breaker, CircuitBreakerLayer, Settings, State,
+    CircuitBreakerLayer, Registry, Settings, State,
     error::{self, BoxError},
 };
 
@@ -39,12 +41,23 @@ const PAUSE: Duration = Duration::from_millis(25);
 async fn main() -> Result<(), BoxError> {
     let server = Server::start().await?;
 
-    // The whole set-up: settings, a breaker, a layer around a client.
+    // The whole set-up: settings, a registry over a store, a layer around a client.
     let settings = Settings::builder()
         .failure_threshold(5)
         .recovery_timeout(Duration::from_secs(1))
         .build()?;
-    let breaker = Breaker::builder("inventory").settings(settings).build()?;
+    let registry = Registry::builder()
+        .stores(remembered::store().await?)
+        .defaults(settings)
+        .settings_for(remembered::settings_for)
+        .start()
+        .await?;
+    remembered::show_recovered(&registry)?;
+    let breaker = registry.breaker("inventory")?;
+    if breaker.state() != State::Closed {
+        // An earlier run was stopped in the middle of it.
+        breaker.reset();
+    }
     let layer = CircuitBreakerLayer::new(breaker.clone()).failure_if(
         |result: Result<&Response<Incoming>, &legacy::Error>| {
             result.map_or(true, |response| response.status().is_server_error())
@@ -105,5 +118,10 @@ async fn main() -> Result<(), BoxError> {
     assert_eq!((again.failed.len(), again.good.len()), (0, again.reached));
     assert!(!again.rejected.is_empty() && again.reached > 3);
     println!("No rejected call reached the server.\n");
+
+    remembered::give_up(&registry.breaker(remembered::ARCHIVE)?);
+    let left = registry.shutdown(Duration::from_secs(5)).await;
+    assert!(left.is_nothing(), "{left:?}");
+    assert!(remembered::show_history(&registry).await? >= 3);
     Ok(())
 }

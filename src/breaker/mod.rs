@@ -76,6 +76,7 @@ pub use self::{
     snapshot::Snapshot,
 };
 pub(crate) use self::{
-    guard::PollGuard, handle::Handle, hub::report_panic, waiters::Waiting, weak::WeakBreaker,
+    clock::ClockSource, guard::PollGuard, handle::Handle, hub::report_panic, waiters::Waiting,
+    weak::WeakBreaker,
 };
 pub use crate::name::{InvalidName, ServiceName};

@@ -29,6 +29,10 @@ impl ClockSource {
         }
     }
 
+    pub(crate) fn now(&self) -> Moment {
+        self.moment(self.ticks())
+    }
+
     pub(crate) fn moment(&self, ticks: u64) -> Moment {
         match self {
             Self::Fast(fast) => Moment::from_nanos(fast.nanos(ticks)),
