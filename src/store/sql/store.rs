@@ -43,6 +43,11 @@ impl SqlStore {
     /// operation through at a time. Operations take 5 s at most. A watcher on Postgres makes itself a
     /// connection of its own.
     ///
+    /// What a store does for a SQLite file that it opened itself is left to whoever made the pool: a
+    /// file that is deleted or replaced is not noticed, and a connection whose transaction a full disk
+    /// ended is used again. Give such a pool a `before_acquire` that refuses a connection that
+    /// `is_in_transaction()`.
+    ///
     /// # Errors
     ///
     /// [`StoreError::Configuration`] if it is neither SQLite nor Postgres.
