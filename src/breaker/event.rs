@@ -36,6 +36,9 @@ pub enum EventKind {
     Call(CallRecord),
     /// A call was rejected.
     Rejected(Rejected),
+    /// The open time is over and a call asked, but the breaker waits for leave to probe: see
+    /// [`Gate::Granted`](crate::circuit::Gate::Granted). Told once until it is answered.
+    GrantRequested,
     /// New settings were put in force.
     SettingsChanged,
     /// Events were dropped, because observers took longer than events came: 1,024 wait at most.

@@ -208,6 +208,7 @@ impl Handle {
         self.lane().count_rejected();
         if refusal.command == Some(Command::RequestGrant) {
             self.note_command(Command::RequestGrant);
+            self.hub.push(&self.service, EventKind::GrantRequested);
         }
         let rejected = Rejected {
             service: self.service.clone(),

@@ -7,7 +7,7 @@ use super::{
     core::Read, near::thread_lane,
 };
 use crate::circuit::{
-    Adoption, Gate, Grant, Moment, Override, Settings, State, Underlying, Version,
+    Adoption, Gate, Grant, Moment, Override, Settings, State, TripReason, Underlying, Version,
 };
 
 /// A circuit breaker. Cheap to clone; all clones are one circuit.
@@ -300,6 +300,31 @@ impl Breaker {
         self.handle.with(|circuit, now, out| {
             circuit.grant(Grant { token, budget, deadline: now + lasting }, now, out)
         })
+    }
+
+    /// Admits the probes of a round under a grant for `lasting` from now on, if that is longer than
+    /// they would be. Returns whether there is such a round: see
+    /// [`Circuit::extend_grant`](crate::circuit::Circuit::extend_grant).
+    pub fn extend_grant(&self, lasting: Duration) -> bool {
+        self.handle.with(|circuit, now, _| circuit.extend_grant(now + lasting))
+    }
+
+    /// Whether the half-open round is this breaker's own, not another process's.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        self.handle.read(|circuit, _| circuit.is_probing())
+    }
+
+    /// Opens the breaker, if it is closed, for what its fleet has seen together. Returns whether it
+    /// was.
+    pub fn trip(&self, reason: TripReason) -> bool {
+        self.handle.with(|circuit, now, out| circuit.trip(reason, now, out))
+    }
+
+    /// Who lets probes through.
+    #[must_use]
+    pub fn gate(&self) -> Gate {
+        self.handle.read(|circuit, _| circuit.gate())
     }
 
     /// Answers a request for a grant with no.

@@ -34,8 +34,9 @@ impl Circuit {
     ///
     /// What is in force is the strongest of local state, shared state and override: a version that
     /// is not newer than the last adopted one is ignored; a shared state that has not changed since
-    /// does not weaken what this circuit decided since; two openings merge, the later end wins;
-    /// under an override the state is only remembered. A state other than closed, open and
+    /// does not weaken what this circuit decided since; two openings merge, the later end wins; a
+    /// round of this circuit gives way to another process's, so that its late results decide
+    /// nothing; under an override the state is only remembered. A state other than closed, open and
     /// half-open is ignored, since overrides travel on their own.
     pub fn adopt(&mut self, adoption: Adoption, now: Moment, out: &mut Transitions) -> bool {
         let Adoption { state, elapsed, open_for, reopens, version } = adoption;
@@ -65,7 +66,10 @@ impl Circuit {
             }
             return true;
         }
-        if state == here || (state == known && strength(here) >= strength(state)) {
+        let gives_way = state == State::HalfOpen && self.is_probing();
+        if !gives_way
+            && (state == here || (state == known && strength(here) >= strength(state)))
+        {
             return true;
         }
         let phase = match state {
@@ -125,6 +129,32 @@ impl Circuit {
         }
         self.half_open(Probes::new(now, grant.budget, grant.deadline), Reason::Granted, out);
         true
+    }
+
+    /// Lets the probes of a round under a grant be admitted until `deadline`, if that is later: the
+    /// coordinator renewed its lease. Returns whether there is such a round.
+    pub fn extend_grant(&mut self, deadline: Moment) -> bool {
+        match &mut self.phase {
+            Phase::HalfOpen(probes) => probes.extend(deadline),
+            Phase::Closed | Phase::Open { .. } => false,
+        }
+    }
+
+    /// Whether the half-open round is this circuit's own, not another process's.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        matches!(&self.phase, Phase::HalfOpen(probes) if probes.permitted > 0)
+    }
+
+    /// Opens a closed circuit for what its fleet has seen together: see
+    /// [`TripReason::FleetFailureRate`]. Returns whether it did: not in another state, and not where
+    /// an override is in force.
+    pub fn trip(&mut self, reason: TripReason, now: Moment, out: &mut Transitions) -> bool {
+        let closed = self.state() == State::Closed;
+        if closed {
+            self.open(reason, now, 0, out);
+        }
+        closed
     }
 
     /// Answers a request for a grant with no; the next call that asks makes the circuit ask again.

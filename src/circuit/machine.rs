@@ -182,13 +182,19 @@ impl Circuit {
         }
     }
 
-    /// When the circuit changes without being asked: the end of a half-open round.
+    /// When the circuit changes without being asked: the end of a half-open round. Where a
+    /// coordinator grants rounds, it ends those of other processes too.
     #[must_use]
     pub fn poll_deadline(&self) -> Option<Moment> {
         match (self.override_, &self.phase) {
-            (None, Phase::HalfOpen(probes)) => probes.deadline(&self.settings),
+            (None, Phase::HalfOpen(probes)) => self.round_end(probes),
             _ => None,
         }
+    }
+
+    pub(super) fn round_end(&self, probes: &Probes) -> Option<Moment> {
+        let coordinated = probes.permitted == 0 && self.gate == Gate::Granted;
+        if coordinated { None } else { probes.deadline(&self.settings) }
     }
 
     /// Ends a half-open round that is over, as of its deadline.

@@ -52,6 +52,15 @@ impl Probes {
         }
     }
 
+    /// Admits probes until a later moment, if there is an end to that.
+    pub(super) fn extend(&mut self, admit_until: Moment) -> bool {
+        let granted = self.permitted > 0 && self.admit_until < Moment::MAX;
+        if granted {
+            self.admit_until = self.admit_until.max(admit_until);
+        }
+        granted
+    }
+
     pub(super) fn has_place(&self) -> bool {
         self.taken < self.permitted
     }

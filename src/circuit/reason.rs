@@ -22,6 +22,24 @@ pub enum TripReason {
         /// `failure_rate_threshold`.
         threshold: f64,
     },
+    /// The share of failed calls in the windows of all processes together is too high.
+    FleetFailureRate {
+        /// The failed calls in all windows.
+        failures: u64,
+        /// All calls in all windows.
+        calls: u64,
+        /// How many processes told of their windows.
+        instances: u32,
+        /// `failure_rate_threshold`.
+        threshold: f64,
+    },
+    /// So many processes opened the circuit for themselves.
+    Quorum {
+        /// How many.
+        votes: u32,
+        /// How many it takes.
+        quorum: u32,
+    },
     /// The share of slow calls in the window is too high.
     SlowCallRate {
         /// The slow calls, those in flight included.
@@ -71,6 +89,8 @@ impl TripReason {
         match self {
             Self::ConsecutiveFailures { .. } => "consecutive_failures",
             Self::FailureRate { .. } => "failure_rate",
+            Self::FleetFailureRate { .. } => "fleet_failure_rate",
+            Self::Quorum { .. } => "quorum",
             Self::SlowCallRate { .. } => "slow_call_rate",
             Self::ProbesFailed { .. } => "probes_failed",
             Self::ProbesSlow { .. } => "probes_slow",
@@ -88,6 +108,14 @@ impl fmt::Display for TripReason {
             }
             Self::FailureRate { failures, calls, threshold } => {
                 write!(f, "{failures} of {calls} calls failed (threshold {})", Percent(threshold))
+            }
+            Self::FleetFailureRate { failures, calls, instances, threshold } => write!(
+                f,
+                "{failures} of {calls} calls failed in {instances} processes (threshold {})",
+                Percent(threshold)
+            ),
+            Self::Quorum { votes, quorum } => {
+                write!(f, "{votes} processes had opened it (quorum {quorum})")
             }
             Self::SlowCallRate { slow_calls, calls, in_flight, threshold } => {
                 write!(f, "{slow_calls} of {calls} calls were slow")?;

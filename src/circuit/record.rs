@@ -33,7 +33,10 @@ impl Circuit {
             if self.gate == Gate::Granted {
                 return self.ask_for_grant();
             }
-            let permitted = self.settings.permitted_calls_in_half_open();
+            let permitted = match self.gate {
+                Gate::Single => 1,
+                Gate::Local | Gate::Granted => self.settings.permitted_calls_in_half_open(),
+            };
             let probes = Probes::new(now, permitted, Moment::MAX);
             self.half_open(probes, Reason::RecoveryTimeElapsed, out);
         }

@@ -53,7 +53,7 @@ impl Circuit {
                 } else {
                     Standing::NoProbeLeft
                 };
-                (standing, probes.deadline(&self.settings).unwrap_or(Moment::MAX))
+                (standing, self.round_end(probes).unwrap_or(Moment::MAX))
             }
         }
     }

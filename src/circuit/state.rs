@@ -80,6 +80,9 @@ pub enum Gate {
     /// A coordinator: the circuit goes on rejecting, asks with
     /// [`Command::RequestGrant`](super::Command::RequestGrant), and probes once it was granted.
     Granted,
+    /// The circuit itself, one call a round: for services that are called so seldom that nobody who
+    /// was granted probes sees a call in time.
+    Single,
 }
 
 #[cfg(test)]

@@ -353,9 +353,13 @@ impl Oracle {
 
     /// When [`handle_deadline`](Self::handle_deadline) has something to do: the end of the round.
     pub fn poll_deadline(&self) -> Option<u64> {
-        let Phase::HalfOpen { entered, admits_before, .. } = self.phase else {
+        let Phase::HalfOpen { entered, admits_before, held_elsewhere, .. } = self.phase else {
             return None;
         };
+        if held_elsewhere && self.granted {
+            // The coordinator ends it.
+            return None;
+        }
         // A granted round that nothing else ends is over when the whole lease is.
         let lease = admits_before.map(|end| 2 * (i128::from(end) - entered));
         let wait = self.settings.max_wait_in_half_open.or_else(|| u64::try_from(lease?).ok())?;
@@ -475,6 +479,13 @@ impl Oracle {
         }
     }
 
+    /// A grant was renewed: its probes are admitted until a later deadline.
+    pub fn extend_grant(&mut self, deadline: u64) {
+        if let Phase::HalfOpen { admits_before: Some(end), .. } = &mut self.phase {
+            *end = deadline.max(*end);
+        }
+    }
+
     /// Takes over what another process decided: closed, open or half-open. An adopted half-open
     /// is the other process's round and has no places here.
     ///
@@ -511,6 +522,13 @@ impl Oracle {
         let adopted_at = i128::from(now) - i128::from(elapsed);
         let adopted_end =
             u64::try_from((adopted_at + i128::from(open_for)).max(0)).unwrap_or(u64::MAX);
+        let own_round = matches!(self.phase, Phase::HalfOpen { held_elsewhere: false, .. });
+        if state == OracleState::HalfOpen && own_round {
+            // The other process has the lease now.
+            self.reopens = reopens;
+            self.enter_half_open(adopted_at, 0, None, true);
+            return;
+        }
         if state == self.state() {
             if let Phase::Open { end, .. } = &mut self.phase
                 && adopted_end > *end

@@ -38,6 +38,8 @@ pub(crate) enum Step {
         budget: u32,
         lasting: u64,
     },
+    /// Renews a grant.
+    Extend(u64),
     Decline,
     Adopt {
         state: OracleState,
@@ -137,6 +139,7 @@ fn step(window: OracleWindow) -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Granted),
         2 => (0_u32..4, 1_u64..20)
             .prop_map(|(budget, tenths)| Step::Grant { budget, lasting: tenths * 100 * MS }),
+        1 => (1_u64..20).prop_map(|tenths| Step::Extend(tenths * 100 * MS)),
         1 => Just(Step::Decline),
         1 => adopt(),
     ]

@@ -146,6 +146,13 @@ impl World {
                 let began = self.do_pure(|circuit, now, out| circuit.grant(grant, now, out));
                 agree("grant", began, self.live.grant(1, budget, duration(lasting)))?;
             }
+            Step::Extend(lasting) => {
+                self.follow();
+                self.oracle.extend_grant(self.now + lasting);
+                let deadline = self.moment() + duration(lasting);
+                let extended = self.do_pure(|circuit, _, _| circuit.extend_grant(deadline));
+                agree("extend", extended, self.live.extend_grant(duration(lasting)))?;
+            }
             Step::Decline => {
                 self.follow();
                 self.pure.decline_grant();

@@ -151,6 +151,10 @@ impl Pair {
                 let grant = Grant { token: 1, budget, deadline };
                 self.pure(|circuit, now, out| circuit.grant(grant, now, out));
             }
+            Step::Extend(lasting) => {
+                self.oracle.extend_grant(self.now + lasting);
+                self.pure.extend_grant(Moment::from_nanos(self.now + lasting));
+            }
             Step::Decline => self.pure.decline_grant(),
             Step::Adopt { state, elapsed, open_for, reopens, newer } => {
                 self.shared += u64::from(newer);
