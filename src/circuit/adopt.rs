@@ -67,9 +67,7 @@ impl Circuit {
             return true;
         }
         let gives_way = state == State::HalfOpen && self.is_probing();
-        if !gives_way
-            && (state == here || (state == known && strength(here) >= strength(state)))
-        {
+        if !gives_way && (state == here || (state == known && strength(here) >= strength(state))) {
             return true;
         }
         let phase = match state {

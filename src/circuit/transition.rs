@@ -27,7 +27,7 @@ impl Version {
         Self { epoch, counter }
     }
 
-    pub(super) fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self { counter: self.counter.saturating_add(1), ..self }
     }
 }

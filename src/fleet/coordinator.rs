@@ -7,86 +7,61 @@ use std::{
 };
 
 use ahash::RandomState;
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::MissedTickBehavior;
 
 use super::{
     backlog::Backlog,
-    circuits::Circuits,
-    complaints::Complaints,
-    counters::Counters,
-    dirty::{Dirty, Mark},
-    follow::Absorbed,
-    health::Health,
-    mirror::Mirror,
-    settle::{KEYED, Settled},
-    stop::Stop,
+    probing::Asked,
+    shared::{Alone, Shared, Uncommitted},
 };
 use crate::{
-    breaker::{ClockSource, ServiceName},
-    circuit::State,
-    store::{ChangeHint, Cursor, EventId, Expected, Lane, StateStore, StoreError},
+    breaker::{Breaker, ServiceName},
+    circuit::{Gate, Moment, State},
+    store::{ChangeHint, Cursor, StoreError},
 };
 
 /// How many circuits are settled at the same time.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 /// How many circuits are read one by one after hints; for more, all that changed are read.
-const ONE_BY_ONE: usize = 32;
+pub(super) const ONE_BY_ONE: usize = 32;
 /// The first and the longest pause after a store did not answer. Each is up to twice the one before,
 /// by chance, so that the processes of a fleet do not come back at once.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 /// How often keyed circuits are looked at that are closed and idle, and how many are removed then.
-const SWEEP: (Duration, usize) = (Duration::from_secs(30), 256);
-
-/// How a coordinator works.
-#[derive(Clone, Debug)]
-pub(crate) struct CoordinatorOptions {
-    /// How long one operation of the store may take.
-    pub(crate) timeout: Duration,
-    /// How often the store is asked for changes that no hint told of.
-    pub(crate) poll_interval: Duration,
-    /// After how long a keyed circuit that is closed and idle is removed from the store.
-    pub(crate) keyed_idle: Duration,
-    /// How long a removed circuit's versions are remembered.
-    pub(crate) tombstones: Duration,
-}
-
-/// What a coordinator could not commit before it had to end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Uncommitted {
-    pub(crate) circuits: usize,
-}
-
-/// What the coordinator's parts use.
-pub(crate) struct Shared {
-    pub(crate) store: Arc<dyn StateStore>,
-    pub(crate) circuits: Arc<dyn Circuits>,
-    pub(crate) mirror: Arc<Mirror>,
-    pub(crate) dirty: Arc<Dirty>,
-    pub(crate) health: Arc<Health>,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) complaints: Complaints,
-    pub(crate) clock: ClockSource,
-    pub(crate) ids: Arc<dyn Fn() -> EventId + Send + Sync>,
-    pub(crate) options: CoordinatorOptions,
-    pub(crate) stop: Stop,
-}
+pub(super) const SWEEP: (Duration, usize) = (Duration::from_secs(30), 256);
+/// How long a process waits at most, by chance, before it proposes a lease: circuits that opened
+/// together ask together, and the first one spares the others the try.
+const JITTER: Duration = Duration::from_millis(5);
 
 /// Commits what the circuits of a process do, and lets them follow what others did.
 pub(crate) struct Coordinator {
-    shared: Shared,
-    cursor: Option<Cursor>,
+    pub(super) shared: Shared,
+    pub(super) cursor: Option<Cursor>,
     /// What has to be read: all that changed, all, or some circuits.
-    reload: Reload,
-    hinted: HashSet<ServiceName, RandomState>,
-    backlogs: HashMap<ServiceName, Backlog, RandomState>,
+    pub(super) reload: Reload,
+    pub(super) hinted: HashSet<ServiceName, RandomState>,
+    pub(super) backlogs: HashMap<ServiceName, Backlog, RandomState>,
     /// Circuits that change without being asked.
-    half_open: HashSet<ServiceName, RandomState>,
+    pub(super) half_open: HashSet<ServiceName, RandomState>,
+    /// Circuits that wait for leave to probe, and when to see to it.
+    pub(super) asking: HashMap<ServiceName, Asking, RandomState>,
+    /// When the leases that are held have to be looked at.
+    leases_due: Option<Moment>,
     pause: Duration,
 }
 
+/// When to see to a circuit that is to probe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asking {
+    at: Moment,
+    /// Nobody has asked yet. It is to probe at the end of its open time if calls were rejected
+    /// meanwhile, beyond so many, so that the first one after that finds the lease taken.
+    unless_rejected: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reload {
+pub(super) enum Reload {
     No,
     Changes,
     All,
@@ -101,6 +76,8 @@ impl Coordinator {
             hinted: HashSet::default(),
             backlogs: HashMap::default(),
             half_open: HashSet::default(),
+            asking: HashMap::default(),
+            leases_due: None,
             pause: Duration::ZERO,
         }
     }
@@ -118,6 +95,13 @@ impl Coordinator {
 
     /// Works until it is stopped, then commits what is left until the deadline of that.
     pub(crate) async fn run(mut self) -> Uncommitted {
+        let left = self.work().await;
+        // Also if it panicked: circuits that wait for a grant would wait for ever.
+        drop(Alone(&self.shared));
+        left
+    }
+
+    async fn work(&mut self) -> Uncommitted {
         let stop = self.shared.stop.clone();
         let mut hints = self.shared.store.watch();
         let mut poll = tokio::time::interval(self.shared.options.poll_interval);
@@ -157,6 +141,7 @@ impl Coordinator {
                 () = tokio::time::sleep(due) => {}
             }
             self.handle_deadlines();
+            self.ask_for();
             let result = self.pass().await;
             self.note(&result);
             if result.is_ok() && std::mem::take(&mut swept) {
@@ -176,7 +161,8 @@ impl Coordinator {
             }
         }
         let mut left = self.shared.dirty.names();
-        left.extend(self.backlogs.into_keys());
+        left.extend(self.backlogs.keys().cloned());
+        self.shared.give_back_all().await;
         Uncommitted { circuits: left.len() }
     }
 
@@ -207,6 +193,7 @@ impl Coordinator {
         match result {
             Ok(_) => {
                 self.shared.health.answered();
+                self.shared.coordinate(!self.shared.stop.is_set());
                 self.pause = Duration::ZERO;
             }
             Err(error) => {
@@ -215,148 +202,11 @@ impl Coordinator {
                     self.reload = Reload::All;
                 }
                 self.shared.health.failed(error);
+                self.shared.coordinate(false);
                 let longest = (self.pause * 2).clamp(PAUSES.0, PAUSES.1);
                 self.pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
             }
         }
-    }
-
-    // ===== reading =====
-
-    async fn pass(&mut self) -> Result<(), StoreError> {
-        if self.hinted.len() > ONE_BY_ONE {
-            self.reload = self.reload.max(Reload::Changes);
-        }
-        if self.reload > Reload::No {
-            self.read().await?;
-        }
-        for service in std::mem::take(&mut self.hinted) {
-            match self.shared.in_time("load", self.shared.store.load(&service)).await {
-                Ok(Some(stored)) => {
-                    self.shared.absorb(stored, self.backlogs.get(&service));
-                }
-                Ok(None) => self.lost(std::iter::once(service)),
-                Err(error @ StoreError::Corrupt { .. }) => self.shared.complain(&error),
-                Err(error) => {
-                    self.reload = self.reload.max(Reload::Changes);
-                    return Err(error);
-                }
-            }
-        }
-        self.settle_all().await
-    }
-
-    /// Reads all records, or those that changed.
-    async fn read(&mut self) -> Result<(), StoreError> {
-        let all = self.reload == Reload::All || self.cursor.is_none();
-        let since = if all { None } else { self.cursor };
-        let loaded = self.shared.in_time("load_all", self.shared.store.load_all(since)).await?;
-        for error in &loaded.corrupt {
-            self.shared.complain(error);
-        }
-        if all {
-            self.shared.complaints.read_but_for(&loaded.corrupt);
-        }
-        let mut missing: HashSet<_, RandomState> =
-            if all { self.shared.mirror.names().into_iter().collect() } else { HashSet::default() };
-        let mut older = 0;
-        for stored in loaded.stored {
-            missing.remove(stored.service());
-            let backlog = self.backlogs.get(stored.service());
-            older += usize::from(self.shared.absorb(stored, backlog) == Absorbed::WentBack);
-        }
-        if older > 0 {
-            tracing::warn!(
-                circuits = older,
-                "circuit breaker: the store has older records than before; this process puts back \
-                 what it knows"
-            );
-        }
-        if loaded.corrupt.is_empty() {
-            self.lost(missing.into_iter());
-        }
-        self.cursor = Some(loaded.cursor);
-        self.reload = Reload::No;
-        self.hinted.clear();
-        Ok(())
-    }
-
-    /// The store has nothing of circuits that it had something of, and no tombstones either.
-    fn lost(&self, services: impl Iterator<Item = ServiceName>) {
-        let mut lost = 0;
-        for service in services {
-            if self.shared.mirror.lose(&service) {
-                self.shared.dirty.mark(&service);
-                lost += 1;
-            }
-        }
-        if lost > 0 {
-            tracing::warn!(
-                circuits = lost,
-                "circuit breaker: the store lost records; this process puts back what it knows"
-            );
-        }
-    }
-
-    // ===== writing =====
-
-    /// Settles all circuits that changed. After an error nothing more is begun.
-    async fn settle_all(&mut self) -> Result<(), StoreError> {
-        let (mut marks, all) = self.shared.dirty.take();
-        if all {
-            for service in self.shared.circuits.names() {
-                marks.entry(service).or_default();
-            }
-        }
-        for (service, backlog) in &self.backlogs {
-            if !backlog.blocked && !marks.contains_key(service) {
-                marks.insert(service.clone(), Mark::default());
-            }
-        }
-        let work: Vec<_> = marks
-            .into_iter()
-            .map(|(service, mark)| {
-                let backlog = self.backlogs.remove(&service).unwrap_or_default();
-                (service, mark, backlog)
-            })
-            .collect();
-        let shared = &self.shared;
-        let failed = std::sync::atomic::AtomicBool::new(false);
-        let failed = &failed;
-        let mut settling = stream::iter(work)
-            .map(|(service, mark, mut backlog)| async move {
-                if failed.load(std::sync::atomic::Ordering::Relaxed) {
-                    shared.dirty.put_back(service.clone(), mark);
-                    return (service, backlog, None);
-                }
-                let result = shared.settle(&service, mark, &mut backlog).await;
-                if result.is_err() {
-                    failed.store(true, std::sync::atomic::Ordering::Relaxed);
-                }
-                (service, backlog, Some(result))
-            })
-            .buffer_unordered(AT_ONCE);
-        let mut error = None;
-        let mut again = Vec::new();
-        while let Some((service, backlog, result)) = settling.next().await {
-            let state = shared.circuits.find(&service).map(|found| found.breaker.state());
-            if state == Some(State::HalfOpen) {
-                self.half_open.insert(service.clone());
-            }
-            match result {
-                Some(Err(failure)) => error = Some(failure),
-                Some(Ok(Settled::Again)) => again.push(service.clone()),
-                Some(Ok(Settled::Agreed | Settled::Blocked)) | None => {}
-            }
-            if !backlog.is_empty() {
-                self.backlogs.insert(service, backlog);
-            }
-        }
-        for service in again {
-            shared.dirty.mark(&service);
-        }
-        shared.dirty.set_taken(self.backlogs.len());
-        error.map_or(Ok(()), Err)
     }
 
     // ===== time =====
@@ -366,7 +216,12 @@ impl Coordinator {
         let never = Duration::from_secs(3600);
         let deadline =
             |service: &ServiceName| self.shared.circuits.find(service)?.breaker.poll_deadline();
-        self.half_open.iter().filter_map(deadline).min().unwrap_or(never)
+        let now = self.shared.clock.now();
+        // Leases need a store that answers.
+        let answers = self.pause.is_zero();
+        let asking = self.asking.values().map(|asking| asking.at);
+        let asked = asking.chain(self.leases_due).filter(|_| answers).map(|due| due.since(now));
+        self.half_open.iter().filter_map(deadline).chain(asked).min().unwrap_or(never)
     }
 
     /// Does what is due without a call that asks: a half-open round without traffic ends.
@@ -381,38 +236,75 @@ impl Coordinator {
         });
     }
 
-    /// Removes keyed circuits that are closed and idle, and forgets those removed long ago. What
-    /// fails is done the next time.
-    async fn sweep(&self) {
+    // ===== leave to probe =====
+
+    /// Takes up who asked for leave to probe since the last time.
+    fn ask_for(&mut self) {
         let now = self.shared.clock.now();
-        let idle = self.shared.mirror.select(SWEEP.1, |known| {
-            let record = known.record()?;
-            let age = known.adoption(now).elapsed;
-            let keyed = record.extra.contains_key(KEYED);
-            let at_rest = record.state.state == State::Closed
-                && record.override_.value.is_none()
-                && record.settings.changes.is_empty();
-            (keyed && at_rest && age >= self.shared.options.keyed_idle).then(|| record.clone())
-        });
-        for record in idle {
-            let expected = Expected::version(Lane::State, record.state.version);
-            let removed = self.shared.store.remove(&record.service, expected);
-            match self.shared.in_time("remove", removed).await {
-                Ok(()) => {
-                    let removed = self.shared.store.load(&record.service);
-                    if let Ok(Some(stored)) = self.shared.in_time("load", removed).await {
-                        self.shared.absorb(stored, None);
-                    }
+        for service in self.shared.dirty.take_asking() {
+            self.asking.insert(service, Asking { at: now + jitter(), unless_rejected: None });
+        }
+    }
+
+    /// Takes up a circuit that opened, or that waits for another process's round.
+    pub(super) fn opened(&mut self, service: &ServiceName, breaker: &Breaker) {
+        let here = breaker.underlying();
+        if breaker.gate() != Gate::Granted || self.asking.contains_key(service) {
+            return;
+        }
+        // Zero in another process's round: how long that lasts is looked up then.
+        let left = here.open_for.saturating_sub(here.elapsed);
+        let at = self.shared.clock.now() + left + jitter();
+        // Nobody has to call where there is a probe of the user's own.
+        let unless_rejected =
+            if self.shared.options.probe.is_some() { None } else { Some(breaker.rejected()) };
+        self.asking.insert(service.clone(), Asking { at, unless_rejected });
+    }
+
+    /// Gets leave to probe for those whose time it is, and keeps the leases that are held.
+    pub(super) async fn probe(&mut self) -> Result<(), StoreError> {
+        let now = self.shared.clock.now();
+        let due = |asking: &Asking| asking.at <= now;
+        let services: Vec<_> = self
+            .asking
+            .iter()
+            .filter(|(_, asking)| due(asking))
+            .map(|(service, asking)| (service.clone(), asking.unless_rejected))
+            .collect();
+        let look = self.leases_due.is_some_and(|at| at <= now) || !services.is_empty();
+        for (service, unless_rejected) in services {
+            let Some(found) = self.shared.circuits.find(&service) else {
+                self.asking.remove(&service);
+                continue;
+            };
+            if let Some(left) = self.shared.outwait(&found) {
+                let at = self.shared.clock.now() + left + jitter();
+                self.asking.insert(service, Asking { at, unless_rejected });
+                continue;
+            }
+            let rejected = found.breaker.rejected();
+            if unless_rejected.is_some_and(|before| rejected <= before) {
+                self.asking.remove(&service);
+                continue;
+            }
+            match self.shared.lease(&service).await? {
+                Asked::Settled => {
+                    self.asking.remove(&service);
                 }
-                Err(StoreError::Conflict { current: Some(current) }) => {
-                    self.shared.absorb(*current, self.backlogs.get(&record.service));
+                Asked::Later(left) => {
+                    let at = self.shared.clock.now() + left + jitter();
+                    self.asking.insert(service, Asking { at, unless_rejected });
                 }
-                Err(_) => return,
             }
         }
-        let age = self.shared.options.tombstones;
-        let forgotten = self.shared.store.forget_tombstones(age, 1000);
-        // What is left is forgotten the next time.
-        let _ = self.shared.in_time("forget_tombstones", forgotten).await;
+        if look {
+            let next = self.shared.keep_leases().await?;
+            self.leases_due = next.map(|next| self.shared.clock.now() + next);
+        }
+        Ok(())
     }
+}
+
+fn jitter() -> Duration {
+    JITTER.mul_f64(fastrand::f64())
 }

@@ -15,6 +15,15 @@ pub struct CoordinatorStats {
     /// Changes that were not written one by one, since newer ones of the same circuit took their
     /// place while the store was down.
     pub coalesced: u64,
+    /// Leases on half-open rounds that this process took, those of others that had run out among
+    /// them.
+    pub leases: u64,
+    /// Leases that it took over from a process that let them run out.
+    pub takeovers: u64,
+    /// Leases that it gave back because nobody called.
+    pub unused_leases: u64,
+    /// What rounds of this process decided that changed nothing, since it had lost the lease.
+    pub fenced: u64,
     /// Changes that the store refused for what they are; each was logged.
     pub refused: u64,
     /// Records that cannot be read; each was logged once.
@@ -27,6 +36,10 @@ pub(crate) struct Counters {
     conflicts: AtomicU64,
     lost: AtomicU64,
     coalesced: AtomicU64,
+    leases: AtomicU64,
+    takeovers: AtomicU64,
+    unused_leases: AtomicU64,
+    fenced: AtomicU64,
     refused: AtomicU64,
     corrupt: AtomicU64,
 }
@@ -39,6 +52,10 @@ impl Counters {
             conflicts: read(&self.conflicts),
             lost: read(&self.lost),
             coalesced: read(&self.coalesced),
+            leases: read(&self.leases),
+            takeovers: read(&self.takeovers),
+            unused_leases: read(&self.unused_leases),
+            fenced: read(&self.fenced),
             refused: read(&self.refused),
             corrupt: read(&self.corrupt),
         }
@@ -58,6 +75,19 @@ impl Counters {
 
     pub(super) fn coalesced(&self, changes: u64) {
         self.coalesced.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    pub(super) fn leased(&self, taken_over: bool) {
+        self.leases.fetch_add(1, Ordering::Relaxed);
+        self.takeovers.fetch_add(taken_over.into(), Ordering::Relaxed);
+    }
+
+    pub(super) fn unused_lease(&self) {
+        self.unused_leases.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn fenced(&self) {
+        self.fenced.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn refused(&self) {

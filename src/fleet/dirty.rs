@@ -6,6 +6,7 @@ use std::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use ahash::RandomState;
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::{
     breaker::{Event, EventKind, Observer, ServiceName},
-    circuit::Override,
+    circuit::{Override, Version},
     store::Extra,
 };
 
@@ -22,6 +23,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Dirty {
     marks: Mutex<HashMap<ServiceName, Mark, RandomState>>,
+    /// Circuits that wait for leave to probe.
+    asking: Mutex<HashSet<ServiceName, RandomState>>,
     /// Events were dropped: any circuit may have changed.
     all: AtomicBool,
     changed: Notify,
@@ -35,6 +38,18 @@ pub(super) struct Mark {
     pub(super) attribution: Option<Attribution>,
     /// Live settings that a person wants.
     pub(super) settings: Option<(Extra, Option<String>)>,
+    /// As many processes as it takes have opened the circuit for themselves.
+    pub(super) quorum: Option<Opening>,
+}
+
+/// What a quorum decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
+    pub(super) votes: u32,
+    pub(super) quorum: u32,
+    pub(super) open_for: Duration,
+    /// The version that the votes are about.
+    pub(super) version: Version,
 }
 
 /// Who set or lifted an override, and why.
@@ -59,6 +74,16 @@ impl Dirty {
     /// Asks for live settings to be shared.
     pub(crate) fn share_settings(&self, service: &ServiceName, changes: Extra, by: Option<String>) {
         self.update(service, |mark| mark.settings = Some((changes, by)));
+    }
+
+    /// Asks for a circuit to be opened for all.
+    pub(super) fn open(&self, service: &ServiceName, opening: Opening) {
+        self.update(service, |mark| mark.quorum = Some(opening));
+    }
+
+    /// Takes the circuits that wait for leave to probe.
+    pub(super) fn take_asking(&self) -> HashSet<ServiceName, RandomState> {
+        std::mem::take(&mut *self.asking())
     }
 
     fn update(&self, service: &ServiceName, update: impl FnOnce(&mut Mark)) {
@@ -92,6 +117,7 @@ impl Dirty {
         let newer = marks.entry(service).or_default();
         newer.attribution = newer.attribution.take().or(mark.attribution);
         newer.settings = newer.settings.take().or(mark.settings);
+        newer.quorum = newer.quorum.or(mark.quorum);
     }
 
     pub(super) fn contains(&self, service: &ServiceName) -> bool {
@@ -125,6 +151,10 @@ impl Dirty {
         self.changed.notified().await;
     }
 
+    fn asking(&self) -> MutexGuard<'_, HashSet<ServiceName, RandomState>> {
+        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn marks(&self) -> MutexGuard<'_, HashMap<ServiceName, Mark, RandomState>> {
         self.marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,6 +164,10 @@ impl Observer for Dirty {
     fn observe(&self, event: &Event) {
         match &event.kind {
             EventKind::Transition(_) => self.mark(&event.service),
+            EventKind::GrantRequested => {
+                self.asking().insert(event.service.clone());
+                self.changed.notify_one();
+            }
             EventKind::Dropped { .. } => self.mark_all(),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! What others did, and how circuits follow it.
 
-use super::{backlog::Backlog, circuits::Found, coordinator::Shared};
+use super::{backlog::Backlog, circuits::Found, shared::Shared};
 use crate::{breaker::Breaker, circuit::State, store::Stored};
 
 /// Whether what was read is newer than what was read before.
@@ -34,6 +34,7 @@ impl Shared {
             if news && !busy {
                 self.follow(&found);
             }
+            self.arrange(&found);
         }
         if went_back { Absorbed::WentBack } else { Absorbed::WentOn }
     }
@@ -55,6 +56,9 @@ impl Shared {
     /// Takes over the state that the store has.
     pub(super) fn follow(&self, found: &Found) {
         let breaker = &found.breaker;
+        if self.gates.scope(breaker.service()).quorum().is_none() {
+            return;
+        }
         let Some(known) = self.mirror.get(breaker.service()) else { return };
         let adoption = known.adoption(self.clock.now());
         let over = adoption.state == State::Open && adoption.elapsed >= adoption.open_for;

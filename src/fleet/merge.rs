@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     circuit::{State, Version},
-    store::{CircuitRecord, Expected, Lane, OverrideLane, SettingsLane, StateLane, Stored},
+    store::{CircuitRecord, Expected, Extra, Lane, OverrideLane, SettingsLane, StateLane, Stored},
 };
 
 /// Two openings end at the same time if no more than this is between their ends.
@@ -21,6 +21,12 @@ pub(super) struct StateChange {
     pub(super) age: Duration,
     /// A person wants it, whatever the store has.
     pub(super) forced: bool,
+    /// The lease of the round that decided it. If that is lost, so is what it decided.
+    pub(super) lease: Option<u64>,
+    /// The version of the state that it is about, if it is about no other.
+    pub(super) about: Option<Version>,
+    /// What is to be written beside the lane.
+    pub(super) extra: Extra,
 }
 
 /// What is to be done about a change.
@@ -32,6 +38,8 @@ pub(super) enum Step {
     Done,
     /// Somebody else decided otherwise, from the state that it was decided from.
     Lost,
+    /// It comes of a lease that somebody else has by now.
+    Fenced,
 }
 
 /// What is to be done about a state change, with what the store has now.
@@ -42,7 +50,14 @@ pub(super) fn state_step(record: &Basis<'_>, change: &StateChange) -> Step {
     let current = record.state();
     let to = change.lane.state;
     if !change.forced {
-        if current == to {
+        if change.about.is_some_and(|about| about != record.version()) {
+            return Step::Lost;
+        }
+        if change.lease.is_some() {
+            if record.lease() != change.lease {
+                return Step::Fenced;
+            }
+        } else if current == to {
             let mine = change.lane.open_for.saturating_sub(change.age);
             if to != State::Open || mine <= record.open_time_left() + SAME_END {
                 return Step::Done;
@@ -54,6 +69,7 @@ pub(super) fn state_step(record: &Basis<'_>, change: &StateChange) -> Step {
     record.propose(Lane::State, |next, version| {
         next.state = StateLane { version, ..change.lane.clone() };
         next.age = change.age;
+        next.extra.extend(change.extra.clone());
     })
 }
 
@@ -91,6 +107,16 @@ impl Basis<'_> {
         }
     }
 
+    fn version(&self) -> Version {
+        self.stored.map_or(Version::default(), |stored| stored.version(Lane::State))
+    }
+
+    /// The token of the lease on the half-open round.
+    fn lease(&self) -> Option<u64> {
+        let lane = &self.record()?.state;
+        lane.lease.as_ref().filter(|_| lane.state == State::HalfOpen).map(|lease| lease.token)
+    }
+
     /// A circuit without a record is closed.
     pub(super) fn state(&self) -> State {
         self.record().map_or(State::Closed, |record| record.state.state)
@@ -107,6 +133,10 @@ impl Basis<'_> {
         let highest = expected.version.unwrap_or_default().max(self.highest[lane as usize]);
         let version = Version { counter: highest.counter.saturating_add(1), ..highest };
         let mut next = self.record().unwrap_or(self.blank).clone();
+        if self.record().is_some() {
+            // Those that are not written stay as they are, also where they changed since.
+            next.extra = Extra::new();
+        }
         write(&mut next, version);
         Step::Propose { expected, next: Box::new(next) }
     }
@@ -117,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{
         breaker::ServiceName,
-        store::{Timestamp, Tombstone},
+        store::{Lease, RunId, Timestamp, Tombstone},
     };
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -136,7 +166,15 @@ mod tests {
 
     fn change(from: State, to: State, open_for: Duration) -> StateChange {
         let lane = StateLane { state: to, open_for, ..StateLane::default() };
-        StateChange { from, lane, age: Duration::ZERO, forced: false }
+        StateChange {
+            from,
+            lane,
+            age: Duration::ZERO,
+            forced: false,
+            lease: None,
+            about: None,
+            extra: Extra::new(),
+        }
     }
 
     fn step(stored: Option<&Stored>, change: &StateChange) -> Step {
@@ -186,6 +224,43 @@ mod tests {
     }
 
     #[test]
+    fn what_a_round_decided_is_written_over_its_own_lease_alone() {
+        let lease =
+            |token| Lease { token, owner: RunId::random(), term: SECOND, renewals: 0, budget: 1 };
+        let Stored::Record(mut record) = stored(State::HalfOpen, Duration::ZERO, 5) else {
+            panic!()
+        };
+        record.state.lease = Some(lease(7));
+        let round = |token| StateChange {
+            lease: Some(token),
+            ..change(State::HalfOpen, State::Closed, Duration::ZERO)
+        };
+        let half_open = Stored::Record(record.clone());
+        assert_eq!(proposed(step(Some(&half_open), &round(7))), (Some(5), 6));
+        assert_eq!(step(Some(&half_open), &round(8)), Step::Fenced);
+        for state in [State::Open, State::Closed] {
+            record.state.state = state;
+            assert_eq!(step(Some(&Stored::Record(record.clone())), &round(7)), Step::Fenced);
+        }
+        assert_eq!(step(None, &round(7)), Step::Fenced);
+        // A round that had no lease does not end one that has.
+        let alone = change(State::Open, State::Closed, Duration::ZERO);
+        assert_eq!(step(Some(&half_open), &alone), Step::Lost);
+    }
+
+    #[test]
+    fn what_a_quorum_decided_is_about_one_version() {
+        let opening = StateChange {
+            about: Some(Version::new(0, 5)),
+            ..change(State::Closed, State::Open, SECOND)
+        };
+        for (counter, lost) in [(4, true), (5, false), (6, true)] {
+            let closed = stored(State::Closed, Duration::ZERO, counter);
+            assert_eq!(step(Some(&closed), &opening) == Step::Lost, lost);
+        }
+    }
+
+    #[test]
     fn a_reset_is_written_over_anything() {
         let reset =
             StateChange { forced: true, ..change(State::HalfOpen, State::Closed, Duration::ZERO) };
@@ -227,6 +302,6 @@ mod tests {
         let Step::Propose { expected, next } = override_step(&basis, &lane) else { panic!() };
         assert_eq!(expected.version, Some(Version::new(0, 2)));
         assert_eq!(next.override_.version, Version::new(0, 3));
-        assert_eq!((&next.state, &next.extra), (&record.state, &record.extra));
+        assert_eq!((&next.state, next.extra.len()), (&record.state, 0));
     }
 }

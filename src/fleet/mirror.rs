@@ -8,6 +8,7 @@ use std::{
 
 use ahash::RandomState;
 
+use super::lease::Sighting;
 use crate::{
     breaker::ServiceName,
     circuit::{Adoption, Moment, State, Version},
@@ -31,6 +32,8 @@ pub(crate) struct Known {
     lost: Option<CircuitRecord>,
     /// What people set that the circuit was not told of.
     untold: Orders,
+    /// The lease on the half-open round, and since when this process has seen it.
+    pub(crate) sighting: Option<Sighting>,
 }
 
 /// The lanes of what people set.
@@ -122,13 +125,20 @@ impl Mirror {
 impl Known {
     fn new(stored: Stored, read_at: Moment) -> Self {
         let highest = Lane::ALL.map(|lane| stored.version(lane));
-        Self {
+        let mut known = Self {
             stored: Some(stored),
             read_at,
             highest,
             lost: None,
             untold: Orders { override_: true, settings: true },
-        }
+            sighting: None,
+        };
+        known.sight(read_at);
+        known
+    }
+
+    fn sight(&mut self, now: Moment) {
+        self.sighting = self.record().and_then(|record| Sighting::of(record, self.sighting, now));
     }
 
     fn is_after(&self, stored: &Stored) -> bool {
@@ -173,6 +183,7 @@ impl Known {
                 }
             }
         }
+        self.sight(read_at);
         news
     }
 
@@ -191,6 +202,12 @@ impl Known {
             Some(Stored::Record(record)) => Some(record),
             _ => None,
         }
+    }
+
+    /// How long the state has been in force, by the store's clock when it was read.
+    pub(super) fn age(&self, now: Moment) -> Duration {
+        let age = self.record().map_or(Duration::ZERO, |record| record.age);
+        age.saturating_add(now.since(self.read_at))
     }
 
     /// The state as a circuit takes it over at `now`.

@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::{
     backlog::{Backlog, Change, What},
     circuits::Found,
-    coordinator::Shared,
     dirty::{Attribution, Mark},
-    merge::StateChange,
+    shared::Shared,
 };
 use crate::{
     breaker::{self, Breaker, Snapshot},
@@ -25,21 +24,23 @@ impl Shared {
             let breaker::Change::Transition(transition) = change else { continue };
             backlog.follows_peer = transition.by == Origin::Peer;
             let what = match transition.reason {
-                _ if transition.by == Origin::Peer => continue,
+                _ if transition.by == Origin::Peer => {
+                    if transition.from == State::HalfOpen {
+                        // What the round would have decided is another process's to decide.
+                        self.leases.take(breaker.service());
+                    }
+                    continue;
+                }
                 Reason::Overridden | Reason::OverrideLifted => {
                     let over = override_of(transition.to)
                         .filter(|_| transition.reason == Reason::Overridden);
                     let who = Attribution { over, ..attribution.take().unwrap_or_default() };
                     What::Override(self.override_lane(who, transition.at))
                 }
-                reason => What::State(Box::new(StateChange {
-                    from: transition.from,
-                    lane: state_lane(&breaker.snapshot(), breaker, &transition, |since| {
-                        self.wall().before(since)
-                    }),
-                    age: Duration::ZERO,
-                    forced: reason == Reason::Reset,
-                })),
+                _ => match self.state_change(breaker, &transition) {
+                    Some(change) => What::State(Box::new(change)),
+                    None => continue,
+                },
             };
             let to = match &what {
                 What::State(change) => change.lane.state,
@@ -56,10 +57,16 @@ impl Shared {
                 detail: bounded_text(&transition.reason.to_string()),
                 unanswered: None,
             };
+            let lifted = matches!(change.what, What::Override(_)) && !change.to.is_override();
             self.counters.coalesced(backlog.push(change).into());
+            let closing = lifted.then(|| self.lifted(breaker, transition.at)).flatten();
+            if let Some(change) = closing {
+                self.counters.coalesced(backlog.push(change).into());
+            }
         }
         if let Some(who) = attribution.filter(|_| found.keyed) {
             let (now, state) = (self.clock.now(), breaker.state());
+            let who_lifted = who.over.is_none();
             let reason =
                 if who.over.is_some() { Reason::Overridden } else { Reason::OverrideLifted };
             let change = Change {
@@ -73,6 +80,14 @@ impl Shared {
                 detail: reason.to_string(),
                 unanswered: None,
             };
+            let closing = who_lifted.then(|| self.lifted(breaker, now)).flatten();
+            self.counters.coalesced(backlog.push(change).into());
+            if let Some(change) = closing {
+                self.counters.coalesced(backlog.push(change).into());
+            }
+        }
+        if let Some(opening) = mark.quorum {
+            let change = self.quorum_change(breaker, opening);
             self.counters.coalesced(backlog.push(change).into());
         }
         if let Some((changes, by)) = mark.settings {
@@ -142,62 +157,6 @@ impl Shared {
             ..OverrideLane::default()
         }
     }
-
-    /// A change that makes the store agree with a circuit whose own changes are all committed, if
-    /// they do not. It is needed where changes were overwritten before they were taken, for circuits
-    /// that keep none, and where the store lost its record.
-    pub(super) fn difference(&self, found: &Found, follows_peer: bool) -> Option<Change> {
-        let breaker = &found.breaker;
-        if breaker.override_in_force().is_some() {
-            return None;
-        }
-        let known = self.mirror.get(breaker.service());
-        let here = breaker.underlying();
-        let there = known.as_ref().map(|known| known.adoption(self.clock.now()));
-        let state = there.map_or(State::Closed, |there| there.state);
-        // Whoever has seen higher versions would not follow the store any more.
-        let behind = known.as_ref().is_some_and(|known| known.is_behind());
-        if (here.state == state && !behind) || breaker.has_changes() {
-            return None;
-        }
-        if follows_peer
-            && !behind
-            && let Some(there) = there
-        {
-            // It followed one that was overtaken by a change of its own.
-            breaker.restore(there);
-            return None;
-        }
-        let snapshot = breaker.snapshot();
-        let now = self.clock.now();
-        let mut lane = figures(&snapshot, breaker);
-        lane.change_id = ChangeId::random();
-        lane.state = here.state;
-        lane.open_for = here.open_for;
-        lane.reopens = here.reopens;
-        let reason = snapshot.trip_reason.map_or("caught_up", |trip| trip.as_str());
-        let detail = snapshot.trip_reason.map_or_else(
-            || "the store was told what the circuit did before".to_owned(),
-            |trip| trip.to_string(),
-        );
-        lane.reason = Some(bounded_text(&detail));
-        Some(Change {
-            what: What::State(Box::new(StateChange {
-                from: state,
-                lane,
-                age: here.elapsed,
-                forced: behind,
-            })),
-            event: (self.ids)(),
-            at: now.before(here.elapsed),
-            from: state,
-            to: here.state,
-            generation: Some(snapshot.generation),
-            reason,
-            detail,
-            unanswered: None,
-        })
-    }
 }
 
 fn override_of(state: State) -> Option<Override> {
@@ -210,7 +169,7 @@ fn override_of(state: State) -> Option<Override> {
 }
 
 /// What people look for in a record.
-fn figures(snapshot: &Snapshot, breaker: &Breaker) -> StateLane {
+pub(super) fn figures(snapshot: &Snapshot, breaker: &Breaker) -> StateLane {
     let settings = breaker.settings();
     let failure_count = match snapshot.trip_reason {
         Some(TripReason::ConsecutiveFailures { failures, .. }) => failures,
@@ -228,7 +187,7 @@ fn figures(snapshot: &Snapshot, breaker: &Breaker) -> StateLane {
     }
 }
 
-fn state_lane(
+pub(super) fn state_lane(
     snapshot: &Snapshot,
     breaker: &Breaker,
     transition: &Transition,

@@ -1,18 +1,18 @@
 //! Commits what a circuit did.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use super::{
     backlog::{Backlog, Change, What},
     circuits::Found,
-    coordinator::Shared,
     dirty::Mark,
     merge::{Basis, StateChange, Step, override_step, settings_step, state_step},
+    shared::Shared,
 };
 use crate::{
     breaker::ServiceName,
-    circuit::{State, Version},
-    store::{CircuitRecord, EventKind, EventRecord, Lane, StoreError, Stored, Timestamp},
+    circuit::{Gate, State, Version},
+    store::{CircuitRecord, EventKind, EventRecord, Lane, StoreError, Stored},
 };
 
 /// How often a change is proposed again that lost a race but still stands.
@@ -38,7 +38,8 @@ impl Shared {
     /// Commits what a circuit did since it was last settled, oldest first, and takes over what the
     /// store has instead where that came first.
     ///
-    /// An error leaves the changes that are not committed in the backlog.
+    /// An error leaves the changes that are not committed in the backlog. Where it ends, the circuit
+    /// has the gate that it should have as things stand.
     pub(super) async fn settle(
         &self,
         service: &ServiceName,
@@ -55,6 +56,8 @@ impl Shared {
                     let StoreError::Corrupt { .. } = error else { return Err(error) };
                     self.complain(&error);
                     backlog.blocked = true;
+                    // Nobody can lease what cannot be read.
+                    found.breaker.set_gate(Gate::Local);
                     return Ok(Settled::Blocked);
                 }
                 backlog.pop();
@@ -66,6 +69,7 @@ impl Shared {
                 self.obey(&found);
                 self.follow(&found);
                 let Some(change) = self.difference(&found, backlog.follows_peer) else {
+                    self.arrange(&found);
                     return Ok(Settled::Agreed);
                 };
                 backlog.push(change);
@@ -100,6 +104,10 @@ impl Shared {
                     self.counters.lost();
                     return Ok(());
                 }
+                Step::Fenced => {
+                    self.counters.fenced();
+                    return Ok(());
+                }
             };
             let version = next.version(lane);
             if change.unanswered.is_some_and(|unanswered| version > unanswered) {
@@ -114,8 +122,14 @@ impl Shared {
             let event = self.event(service, change, self.replaced(service), version);
             let written = self.store.compare_and_swap(expected, &next, Some(&event));
             match self.in_time("compare_and_swap", written).await {
-                Ok(_) => {
-                    self.committed(found, Stored::Record(*next), lane);
+                Ok(committed) => {
+                    let mut record = *next;
+                    match lane {
+                        Lane::State => record.state.version = committed.version,
+                        Lane::Override => record.override_.version = committed.version,
+                        Lane::Settings => record.settings.version = committed.version,
+                    }
+                    self.committed(found, Stored::Record(record), lane);
                     return Ok(());
                 }
                 Err(StoreError::Conflict { current }) => {
@@ -123,15 +137,7 @@ impl Shared {
                     if !current.as_ref().is_some_and(|current| what.wrote(current)) {
                         self.counters.conflict();
                     }
-                    match current {
-                        Some(current) => {
-                            self.mirror.goes_back(&current);
-                            self.mirror.learn(current, self.clock.now());
-                        }
-                        None => {
-                            self.mirror.lose(service);
-                        }
-                    }
+                    self.met(service, current);
                 }
                 Err(error @ StoreError::Invalid { .. }) => {
                     self.counters.refused();
@@ -154,16 +160,23 @@ impl Shared {
         self.mirror.get(service)?.stored.filter(|stored| what.wrote(stored))
     }
 
+    /// Notes what a proposal met in the store.
+    pub(super) fn met(&self, service: &ServiceName, current: Option<Stored>) {
+        match current {
+            Some(current) => {
+                self.mirror.goes_back(&current);
+                self.mirror.learn(current, self.clock.now());
+            }
+            None => {
+                self.mirror.lose(service);
+            }
+        }
+    }
+
     /// The state that a change of the state takes the place of.
     fn replaced(&self, service: &ServiceName) -> State {
         let known = self.mirror.get(service);
         known.and_then(|known| Some(known.record()?.state.state)).unwrap_or(State::Closed)
-    }
-
-    pub(super) fn complain(&self, error: &StoreError) {
-        if self.complaints.corrupt(error) {
-            self.counters.corrupt();
-        }
     }
 
     fn step(&self, found: &Found, what: &What) -> Step {
@@ -242,27 +255,5 @@ impl Shared {
             What::State(_) => {}
         }
         event
-    }
-
-    // ===== time =====
-
-    pub(super) fn wall(&self) -> Timestamp {
-        Timestamp::from(self.clock.wall())
-    }
-
-    pub(super) async fn in_time<T>(
-        &self,
-        operation: &'static str,
-        future: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        tokio::select! {
-            answer = tokio::time::timeout(self.options.timeout, future) => match answer {
-                Ok(result) => result,
-                Err(_) => Err(StoreError::timed_out(operation, self.options.timeout)),
-            },
-            () = self.stop.over() => {
-                Err(StoreError::unavailable(operation, "the registry was shut down meanwhile"))
-            }
-        }
     }
 }

@@ -6,13 +6,15 @@ use super::{
     observer::JournalObserver,
     options::{InvalidOptions, JournalOptions},
     shared::Shared,
+    slot::{Slot, What},
     spill::{Spill, SpillError},
     stats::JournalStats,
     unwritten::Unwritten,
     writer::Writer,
 };
 use crate::{
-    breaker::Breaker,
+    breaker::{Breaker, ServiceName},
+    circuit::Transition,
     store::{EventId, HistoryStore, RunId},
 };
 
@@ -64,6 +66,13 @@ impl Journal {
     pub fn watch(&self, breaker: &Breaker) -> bool {
         let wall = self.0.wall();
         self.0.meter().watch(breaker, wall)
+    }
+
+    /// Records a state change that no coordinator commits.
+    pub(crate) fn note_transition(&self, service: &ServiceName, transition: &Transition) {
+        let at = self.0.wall();
+        let what = What::Transition(Box::new(*transition));
+        self.0.push(Slot::new(service.clone(), at, what));
     }
 
     /// The id of the next event of this run, for one that is written elsewhere: with the

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,14 +16,14 @@ use super::{
     live::{Shared, Tasks},
 };
 use crate::{
-    breaker::{Clock, ClockSource, Observer},
+    breaker::{Clock, ClockSource, Observer, ServiceName},
     circuit::Settings,
     fleet::{
-        Complaints, Coordinator, CoordinatorOptions, Counters, Dirty, Health, Mirror,
-        Shared as Coordinated, stop,
+        Complaints, Coordinator, CoordinatorOptions, Counters, Dirty, Gates, Health, Leases,
+        Member, MemberOptions, Mirror, Record, Scope, Scopes, Shared as Coordinated, Votes, stop,
     },
     journal::{Journal, JournalOptions},
-    store::{EventId, HistoryStore, MemoryStore, RunId, StateStore},
+    store::{EventId, FleetStore, HistoryStore, MemoryStore, RunId, StateStore, Timestamp},
 };
 
 /// Builds and starts a [`Registry`].
@@ -30,6 +31,11 @@ use crate::{
 pub struct RegistryBuilder {
     store: Option<(Arc<dyn StateStore>, &'static str)>,
     history: Option<Arc<dyn HistoryStore>>,
+    fleet: Option<Arc<dyn FleetStore>>,
+    scopes: Scopes,
+    instance_name: Option<String>,
+    heartbeat: Duration,
+    share_windows: bool,
     journal: JournalOptions,
     defaults: Arc<Settings>,
     settings_for: Option<SettingsFor>,
@@ -47,6 +53,11 @@ impl Default for RegistryBuilder {
         Self {
             store: None,
             history: None,
+            fleet: None,
+            scopes: Scopes::default(),
+            instance_name: None,
+            heartbeat: Duration::from_secs(5),
+            share_windows: false,
             journal: JournalOptions::default(),
             defaults: Arc::default(),
             settings_for: None,
@@ -60,6 +71,8 @@ impl Default for RegistryBuilder {
                 poll_interval,
                 keyed_idle: Duration::from_secs(600),
                 tombstones: poll_interval * 10,
+                lease_term: Duration::from_secs(10),
+                probe: None,
             },
         }
     }
@@ -81,6 +94,88 @@ impl RegistryBuilder {
     /// One store for the circuits and their history.
     pub fn stores<S: StateStore + HistoryStore>(self, store: Arc<S>) -> Self {
         self.store(Arc::<S>::clone(&store)).history(store)
+    }
+
+    /// Where the processes tell each other of themselves: votes and windows. Needed for a
+    /// [quorum](Scope::Fleet) above one and for [`share_windows`](Self::share_windows), and for
+    /// nothing else. Default: nowhere.
+    pub fn fleet_store(mut self, fleet: Arc<dyn FleetStore>) -> Self {
+        self.fleet = Some(fleet);
+        self
+    }
+
+    // ===== the fleet =====
+
+    /// How far what circuits decide reaches. Default: all processes that share the store, as soon as
+    /// one of them opens.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scopes.default = scope;
+        self
+    }
+
+    /// The scope of particular circuits; `None` means that of [`scope`](Self::scope). It is asked
+    /// often, has to answer the same each time, and must not use the registry.
+    pub fn scope_for<F>(mut self, scope_for: F) -> Self
+    where
+        F: Fn(&str) -> Option<Scope> + Send + Sync + 'static,
+    {
+        self.scopes.own = Some(Arc::new(scope_for));
+        self
+    }
+
+    /// How long a process has leave to probe, 100 ms to 10 min. Default 10 s.
+    ///
+    /// One process of a fleet probes at a time. It admits probes for half the term and renews it
+    /// while they are under way; the others take over once they have seen the term pass. It has to
+    /// be a few times what a write to the store takes, and is how long a fleet waits for a process
+    /// that died while it probed.
+    pub fn lease_term(mut self, term: Duration) -> Self {
+        self.options.lease_term = term;
+        self
+    }
+
+    /// Lets a probe of one's own decide whether a service is well again, in place of the calls of
+    /// users: it is called by the process that holds the lease, up to
+    /// [`permitted_calls_in_half_open`](crate::circuit::SettingsBuilder::permitted_calls_in_half_open)
+    /// times, one after the other, as soon as the open time is over. It says whether the service
+    /// answered as it should; one that panics, or takes longer than the lease's term, failed.
+    ///
+    /// Calls of users that come while it probes are rejected. In processes without a fleet
+    /// ([`Scope::Instance`]), and while the store is down, calls of users probe.
+    pub fn probe<F, Fut>(mut self, probe: F) -> Self
+    where
+        F: Fn(ServiceName) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.options.probe = Some(Arc::new(move |service| Box::pin(probe(service))));
+        self
+    }
+
+    /// What this process is called in the [fleet store](Self::fleet_store), for people. Default:
+    /// `pid` and its number.
+    pub fn instance_name(mut self, name: impl Into<String>) -> Self {
+        self.instance_name = Some(name.into());
+        self
+    }
+
+    /// How often a process tells that it lives where there is a
+    /// [fleet store](Self::fleet_store), 100 ms to 1 h: one small write. Default 5 s. It counts as
+    /// gone when it was not heard of for three times as long.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self
+    }
+
+    /// Adds up the windows of all processes, so that a service that each of them calls seldom opens
+    /// although none of them has its
+    /// [minimum](crate::circuit::SettingsBuilder::minimum_number_of_calls) of calls. Off by default.
+    ///
+    /// Each process writes what its windows hold, at most 256 of them and at most once a second,
+    /// and reads those of the others while calls fail; without calls it writes nothing. What was
+    /// told counts for three heartbeats.
+    pub fn share_windows(mut self, share: bool) -> Self {
+        self.share_windows = share;
+        self
     }
 
     /// How the history is written.
@@ -196,6 +291,9 @@ impl RegistryBuilder {
             None => (None, None),
         };
 
+        let gates = Arc::new(Gates::new(self.scopes));
+        let votes = Arc::new(Votes::default());
+
         let (stopper, stop) = stop();
         let ids = event_ids(journal.clone(), run);
         let mirror = Arc::new(Mirror::default());
@@ -214,11 +312,37 @@ impl RegistryBuilder {
             config,
             Arc::clone(&mirror),
             Arc::clone(&dirty),
+            Arc::clone(&gates),
             journal.clone(),
             clock.clone(),
         )?;
         let circuits = Arc::new(circuits);
+        let record = journal.clone().map(|journal| -> Record {
+            Arc::new(move |service, transition| journal.note_transition(service, transition))
+        });
+        let member = self.fleet.map(|store| Member {
+            run,
+            name: self.instance_name.unwrap_or_else(|| format!("pid {}", std::process::id())),
+            started_at: Timestamp::from(clock.wall()),
+            store,
+            circuits: circuits.clone(),
+            mirror: Arc::clone(&mirror),
+            gates: Arc::clone(&gates),
+            votes: Arc::clone(&votes),
+            dirty: Arc::clone(&dirty),
+            options: MemberOptions {
+                heartbeat: self.heartbeat,
+                share_windows: self.share_windows,
+                timeout: self.options.timeout,
+            },
+            stop: stop.clone(),
+        });
         let mut coordinator = Coordinator::new(Coordinated {
+            run,
+            gates,
+            votes,
+            leases: Leases::default(),
+            record,
             store: Arc::clone(&store),
             circuits: circuits.clone(),
             mirror: Arc::clone(&mirror),
@@ -251,6 +375,7 @@ impl RegistryBuilder {
         let tasks = Tasks {
             journal: writer.map(|writer| runtime.spawn(writer.run(stop.left()))),
             coordinator: runtime.spawn(coordinator.run()),
+            member: member.map(|member| runtime.spawn(member.run())),
         };
         let shared = Shared {
             run,
@@ -277,7 +402,26 @@ impl RegistryBuilder {
                 problem: format!("{} but must be from 1 to 1000000", self.max_services),
             });
         }
+        let quorum = self.scopes.default.quorum().unwrap_or(1);
+        if let Scope::Fleet { quorum } = self.scopes.default
+            && !(1..=Scope::MOST).contains(&quorum)
+        {
+            return Err(RegistryError::Option {
+                option: "scope",
+                problem: format!("quorum {quorum} but must be from 1 to {}", Scope::MOST),
+            });
+        }
+        for (option, needed) in [("scope", quorum > 1), ("share_windows", self.share_windows)] {
+            if needed && self.fleet.is_none() {
+                return Err(RegistryError::Option {
+                    option,
+                    problem: "needs a fleet_store, where the processes meet".to_owned(),
+                });
+            }
+        }
         for (option, value, least, most) in [
+            ("lease_term", self.options.lease_term, millis(100), 10 * minute),
+            ("heartbeat", self.heartbeat, millis(100), 60 * minute),
             ("load_timeout", self.load_timeout, Duration::ZERO, minute),
             ("store_timeout", self.options.timeout, millis(10), minute),
             ("poll_interval", self.options.poll_interval, millis(10), 60 * minute),

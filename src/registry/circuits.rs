@@ -13,7 +13,7 @@ use super::{RegistryError, attached::Attached};
 use crate::{
     breaker::{Breaker, BreakerMap, BreakerMapBuilder, Clock, ClockSource, Observer, ServiceName},
     circuit::Settings,
-    fleet::{Circuits, Dirty, Found, Mirror, Orders},
+    fleet::{Circuits, Dirty, Found, Gates, Mirror, Orders, Scope},
     journal::Journal,
     store::Extra,
 };
@@ -26,6 +26,7 @@ pub(super) struct LiveCircuits {
     pub(super) config: Config,
     pub(super) mirror: Arc<Mirror>,
     pub(super) dirty: Arc<Dirty>,
+    pub(super) gates: Arc<Gates>,
     pub(super) journal: Option<Journal>,
     clock: ClockSource,
     /// What names without a circuit of their own share.
@@ -50,6 +51,7 @@ impl LiveCircuits {
         config: Config,
         mirror: Arc<Mirror>,
         dirty: Arc<Dirty>,
+        gates: Arc<Gates>,
         journal: Option<Journal>,
         clock: ClockSource,
     ) -> Result<Self, RegistryError> {
@@ -62,6 +64,7 @@ impl LiveCircuits {
             config,
             mirror,
             dirty,
+            gates,
             journal,
             clock,
             overflow,
@@ -90,10 +93,14 @@ impl LiveCircuits {
         self.named.pin().insert(service.clone(), breaker.clone());
         drop(making);
         // What was read since it was restored went to no circuit.
-        if let Some(known) = self.mirror.get(&service) {
-            breaker.adopt(known.adoption(self.clock.now()));
+        let known = self.mirror.get(&service);
+        if let Some(known) = &known {
+            if self.is_shared(&service) {
+                breaker.adopt(known.adoption(self.clock.now()));
+            }
             self.obey(&breaker, self.mirror.take_orders(&service));
         }
+        self.gates.apply(&breaker, known.as_ref());
         if let Some(journal) = &self.journal {
             journal.watch(&breaker);
         }
@@ -155,10 +162,19 @@ impl LiveCircuits {
     fn recover(&self, breaker: &Breaker) {
         // Taken before it is read: what comes after that is told.
         self.mirror.take_orders(breaker.service());
-        if let Some(known) = self.mirror.get(breaker.service()) {
-            breaker.restore(known.adoption(self.clock.now()));
+        let known = self.mirror.get(breaker.service());
+        if let Some(known) = &known {
+            if self.is_shared(breaker.service()) {
+                breaker.restore(known.adoption(self.clock.now()));
+            }
             self.obey(breaker, Orders { override_: true, settings: true });
         }
+        self.gates.apply(breaker, known.as_ref());
+    }
+
+    /// Whether a circuit's state is that of its fleet.
+    fn is_shared(&self, service: &ServiceName) -> bool {
+        self.gates.scope(service) != Scope::Instance
     }
 
     /// Tells a circuit what people set.

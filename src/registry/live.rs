@@ -61,6 +61,7 @@ pub(super) struct Shared {
 /// The tasks of a registry.
 pub(super) struct Tasks {
     pub(super) coordinator: JoinHandle<Uncommitted>,
+    pub(super) member: Option<JoinHandle<()>>,
     pub(super) journal: Option<JoinHandle<Unwritten>>,
 }
 
@@ -268,6 +269,9 @@ impl Registry {
         let tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(tasks) = tasks else { return ShutdownReport::default() };
         self.0.stop.stop(deadline);
+        if let Some(member) = tasks.member {
+            let _ = tokio::time::timeout(deadline, member).await;
+        }
         // A task that panicked has logged that itself.
         let uncommitted = tasks.coordinator.await.unwrap_or_default();
         let unwritten = match tasks.journal {

@@ -39,4 +39,4 @@ pub use self::{
     operate::By,
     recovered::Recovered,
 };
-pub use crate::fleet::{CoordinatorStats, StoreHealth};
+pub use crate::fleet::{CoordinatorStats, Scope, StoreHealth};

@@ -4,7 +4,7 @@ use tower_breaker::{
     BreakerMap, Settings, State, circuit::Override, registry::By, store::StateStore,
 };
 
-use crate::support::{builder, eventually, fail, memory, reaches, secs, settings, stored};
+use crate::support::{builder, eventually, fail, memory, probe, reaches, secs, settings, stored};
 
 fn map() -> tower_breaker::breaker::BreakerMapBuilder {
     let settings: Settings = settings().build().expect("valid settings");
@@ -37,7 +37,7 @@ async fn a_key_that_comes_back_begins_where_it_was() {
     let breaker = hosts.breaker("host");
     assert_eq!(breaker.state(), State::Open);
     tokio::time::sleep(secs(61)).await;
-    breaker.try_acquire().expect("a probe").success();
+    probe(&breaker).await.success();
     reaches(&breaker, State::Closed).await;
     stored(&after, "host", State::Closed).await;
 }
@@ -54,7 +54,7 @@ async fn a_key_that_is_closed_and_idle_leaves_the_store() {
     }
     tokio::time::sleep(secs(61)).await;
     for breaker in [&named, &host] {
-        breaker.try_acquire().expect("a probe").success();
+        probe(&breaker).await.success();
     }
     stored(&registry, "host", State::Closed).await;
     stored(&registry, "named", State::Closed).await;

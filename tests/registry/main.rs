@@ -2,6 +2,7 @@
 //! here, on paused time; `tests/torture` has real ones.
 #![cfg(feature = "test-util")]
 
+mod fleet;
 mod keyed;
 mod operators;
 mod outages;

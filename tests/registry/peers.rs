@@ -10,7 +10,9 @@ use tower_breaker::{
     },
 };
 
-use crate::support::{eventually, fail, history, memory, reaches, secs, start, stored, succeed};
+use crate::support::{
+    eventually, fail, history, memory, probe, reaches, secs, start, stored, succeed,
+};
 
 #[tokio::test(start_paused = true)]
 async fn what_one_opens_the_other_opens_and_what_one_closes_the_other_closes() {
@@ -23,7 +25,7 @@ async fn what_one_opens_the_other_opens_and_what_one_closes_the_other_closes() {
     assert!(left > secs(58) && left <= secs(60), "{left:?}");
 
     tokio::time::sleep(secs(61)).await;
-    there.try_acquire().expect("a probe").success();
+    probe(&there).await.success();
     reaches(&there, State::Closed).await;
     reaches(&here, State::Closed).await;
     assert_eq!(one.stats().coordinator.refused + two.stats().coordinator.refused, 0);

@@ -1,8 +1,19 @@
 //! A registry that starts where another one ended.
 
-use tower_breaker::{Breakers, Registry, State, registry::RegistryError};
+use std::sync::Arc;
 
-use crate::support::{builder, eventually, fail, history, memory, reaches, secs, start, stored};
+use tower_breaker::{
+    Breakers, Registry, State,
+    registry::RegistryError,
+    store::{
+        MemoryStore,
+        faulty::{Fault, Faults, FaultyStore},
+    },
+};
+
+use crate::support::{
+    builder, eventually, fail, history, memory, probe, reaches, secs, start, stored,
+};
 
 #[tokio::test(start_paused = true)]
 async fn an_open_circuit_is_open_for_the_time_that_was_left() {
@@ -23,7 +34,7 @@ async fn an_open_circuit_is_open_for_the_time_that_was_left() {
     assert!(left.abs_diff(secs(40)) < secs(1), "{left:?}");
     assert!(payments.try_acquire().is_err());
     tokio::time::sleep(secs(41)).await;
-    payments.try_acquire().expect("a probe").success();
+    probe(&payments).await.success();
     stored(&after, "payments", State::Closed).await;
 }
 
@@ -34,7 +45,7 @@ async fn each_state_change_is_one_link_of_a_chain_of_versions() {
     let payments = registry.breaker("payments").unwrap();
     fail(&payments, 2);
     tokio::time::sleep(secs(61)).await;
-    payments.try_acquire().expect("a probe").success();
+    probe(&payments).await.success();
     stored(&registry, "payments", State::Closed).await;
     registry.shutdown(secs(5)).await;
 
@@ -58,19 +69,27 @@ async fn each_state_change_is_one_link_of_a_chain_of_versions() {
 #[tokio::test(start_paused = true)]
 async fn a_round_of_probes_that_a_crash_ended_is_begun_anew() {
     let store = memory();
-    let before = start(&store).await;
+    let faults = Faults::new();
+    let faulty = Arc::new(FaultyStore::new(MemoryStore::clone(&store), &faults));
+    let before = start(&faulty).await;
     let payments = before.breaker("payments").unwrap();
     fail(&payments, 2);
     tokio::time::sleep(secs(61)).await;
-    let probe = payments.try_acquire().expect("a probe");
+    let under_way = probe(&payments).await;
     stored(&before, "payments", State::HalfOpen).await;
+    faults.set_all(Fault::error());
 
+    // Nobody can tell whether the other one still probes, before the term of its lease is over.
     let after = start(&store).await;
     let payments = after.breaker("payments").unwrap();
     assert_eq!(payments.state(), State::Open);
-    payments.try_acquire().expect("a probe at once").success();
+    let started = tokio::time::Instant::now();
+    probe(&payments).await.success();
+    let waited = started.elapsed();
+    assert!(waited >= secs(10) && waited < secs(11), "{waited:?}");
     reaches(&payments, State::Closed).await;
-    drop(probe);
+    assert_eq!(after.stats().coordinator.takeovers, 1);
+    drop(under_way);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tower_breaker::{
-    Breaker, Outcome, Registry, Settings, State,
+    Breaker, Outcome, Permit, Registry, Settings, State,
     breaker::clock::TokioClock,
     circuit::SettingsBuilder,
     registry::RegistryBuilder,
@@ -51,6 +51,21 @@ pub(crate) fn fail(breaker: &Breaker, calls: u32) {
 pub(crate) fn succeed(breaker: &Breaker, calls: u32) {
     for _ in 0..calls {
         breaker.try_acquire().expect("admitted").record(Outcome::SUCCESS);
+    }
+}
+
+/// Asks until the circuit has leave to probe.
+#[track_caller]
+pub(crate) fn probe(breaker: &Breaker) -> impl Future<Output = Permit> {
+    let (breaker, place) = (breaker.clone(), std::panic::Location::caller());
+    async move {
+        for _ in 0..1000 {
+            match breaker.try_acquire() {
+                Ok(permit) => return permit,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+        panic!("no leave to probe, asked for at {place}");
     }
 }
 

@@ -33,6 +33,20 @@ impl ClockSource {
         self.moment(self.ticks())
     }
 
+    /// The time on a clock that also counts while the machine is suspended, where there is one. Not
+    /// to be compared with [`now`](Self::now), which may not.
+    pub(crate) fn boot(&self) -> Moment {
+        match self {
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            Self::Fast(_) => {
+                let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
+                Moment::ZERO + seconds + Duration::from_nanos(time.tv_nsec.unsigned_abs())
+            }
+            _ => self.now(),
+        }
+    }
+
     pub(crate) fn moment(&self, ticks: u64) -> Moment {
         match self {
             Self::Fast(fast) => Moment::from_nanos(fast.nanos(ticks)),

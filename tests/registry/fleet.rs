@@ -1,0 +1,382 @@
+//! Registries that share a store and probe one at a time.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use tower_breaker::{
+    Outcome, Registry, State,
+    circuit::{Override, RejectReason},
+    registry::{By, RegistryError, Scope},
+    store::{
+        MemoryStore,
+        faulty::{Fault, Faults, FaultyStore},
+    },
+};
+
+use crate::support::{
+    builder, eventually, fail, history, memory, probe, reaches, secs, settings, start, stored,
+    succeed,
+};
+
+async fn both(store: &Arc<MemoryStore>) -> (Registry, Registry) {
+    (start(store).await, start(store).await)
+}
+
+/// Opens `a` in both, and waits until its time is over.
+async fn open(one: &Registry, two: &Registry) {
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    fail(&here, 2);
+    reaches(&there, State::Open).await;
+    tokio::time::sleep(secs(61)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_probes_the_others_do_not() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let probe = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    // For as long as it takes: the lease is renewed while the probe is under way.
+    for _ in 0..40 {
+        tokio::time::sleep(secs(1)).await;
+        let rejected = there.try_acquire().unwrap_err();
+        assert_eq!(rejected.reason, RejectReason::AwaitingGrant);
+    }
+    probe.success();
+    reaches(&there, State::Closed).await;
+    assert_eq!(one.stats().coordinator.leases + two.stats().coordinator.leases, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_that_ask_at_once_one_probes() {
+    let store = memory();
+    let mut registries = Vec::new();
+    for _ in 0..8 {
+        registries.push(start(&store).await);
+    }
+    let breakers: Vec<_> =
+        registries.iter().map(|registry| registry.breaker("a").unwrap()).collect();
+    fail(&breakers[0], 2);
+    for breaker in &breakers {
+        reaches(breaker, State::Open).await;
+    }
+    tokio::time::sleep(secs(61)).await;
+    let mut probes = Vec::new();
+    for _ in 0..200 {
+        probes.extend(breakers.iter().filter_map(|breaker| breaker.try_acquire().ok()));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(probes.len(), 1);
+    let leases: u64 = registries.iter().map(|registry| registry.stats().coordinator.leases).sum();
+    assert_eq!(leases, 1);
+}
+
+/// The calls that came while it was open show that somebody will call.
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_called_is_leased_when_its_time_is_over() {
+    let store = memory();
+    let registry = start(&store).await;
+    let here = registry.breaker("a").unwrap();
+    fail(&here, 2);
+    stored(&registry, "a", State::Open).await;
+    tokio::time::sleep(secs(30)).await;
+    here.try_acquire().unwrap_err();
+    tokio::time::sleep(secs(31)).await;
+    here.try_acquire().expect("the lease was taken before anybody asked").success();
+    reaches(&here, State::Closed).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_late_result_of_a_lost_lease_changes_nothing() {
+    let store = memory();
+    let faults = Faults::new();
+    let faulty = Arc::new(FaultyStore::new(MemoryStore::clone(&store), &faults));
+    let (one, two) = (start(&faulty).await, start(&store).await);
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let late = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    faults.set_all(Fault::error());
+    let theirs = probe(&there).await;
+    assert_eq!(two.stats().coordinator.takeovers, 1);
+    theirs.record(Outcome::FAILURE);
+    reaches(&there, State::Open).await;
+    // The first one hears of nothing, and believes that the service is well.
+    late.success();
+    reaches(&here, State::Closed).await;
+    faults.clear_all();
+    reaches(&here, State::Open).await;
+    assert_eq!(there.state(), State::Open);
+    assert_eq!(one.stats().coordinator.fenced, 1);
+    let events = history(&two, "a").await;
+    assert!(events.iter().all(|event| event.to != Some(State::Closed)), "{events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_that_is_called_once_a_minute_closes_again() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let breakers = [one.breaker("a").unwrap(), two.breaker("a").unwrap()];
+    let mut closed = None;
+    for minute in 0..10 {
+        let breaker = &breakers[minute % 2];
+        if let Ok(permit) = breaker.try_acquire() {
+            permit.success();
+        }
+        tokio::time::sleep(secs(60)).await;
+        if breakers.iter().all(|breaker| breaker.state() == State::Closed) {
+            closed = Some(minute);
+            break;
+        }
+    }
+    assert!(closed.is_some_and(|minute| minute <= 3), "{closed:?}");
+    let unused = one.stats().coordinator.unused_leases + two.stats().coordinator.unused_leases;
+    assert_eq!(unused, 2, "two in a row, and then nobody leases");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_down_each_process_probes_alone() {
+    let store = memory();
+    let faults = Faults::new();
+    let faulty = Arc::new(FaultyStore::new(MemoryStore::clone(&store), &faults));
+    let (one, two) = (start(&faulty).await, start(&faulty).await);
+    open(&one, &two).await;
+    faults.set_all(Fault::error());
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let probes = [probe(&here).await, probe(&there).await];
+    assert_eq!((here.state(), there.state()), (State::HalfOpen, State::HalfOpen));
+    for probe in probes {
+        probe.success();
+    }
+    faults.clear_all();
+    stored(&one, "a", State::Closed).await;
+    stored(&two, "a", State::Closed).await;
+    assert_eq!((here.state(), there.state()), (State::Closed, State::Closed));
+}
+
+/// Whoever waits for another process's round must not wait for ever when nobody can tell its end.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_leaves_its_circuits_to_themselves_and_its_lease_to_others() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let under_way = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    one.shutdown(secs(1)).await;
+    let started = tokio::time::Instant::now();
+    let theirs = probe(&there).await;
+    assert!(started.elapsed() < secs(2), "{:?}", started.elapsed());
+    two.shutdown(secs(1)).await;
+    drop(theirs);
+    // On their own both go on.
+    for breaker in [&here, &there] {
+        tokio::time::sleep(secs(61)).await;
+        probe(breaker).await.success();
+        reaches(breaker, State::Closed).await;
+    }
+    drop(under_way);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_override_that_is_lifted_while_another_probes_closes_everywhere() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let under_way = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    two.set_override("a", Override::ForcedOpen, By::who("ann")).unwrap();
+    reaches(&here, State::ForcedOpen).await;
+    two.lift_override("a", By::who("ann")).unwrap();
+    reaches(&here, State::Closed).await;
+    stored(&one, "a", State::Closed).await;
+    under_way.record(Outcome::FAILURE);
+    tokio::time::sleep(secs(30)).await;
+    assert_eq!((here.state(), there.state()), (State::Closed, State::Closed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_of_ones_own_decides_without_a_call() {
+    let store = memory();
+    let probed = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&probed);
+    let registry = builder(&store)
+        .defaults(settings().permitted_calls_in_half_open(3).build().unwrap())
+        .probe(move |service| {
+            assert_eq!(service.as_str(), "a");
+            // The first round panics, the second fails, the third is well.
+            let round = count.fetch_add(1, Ordering::Relaxed);
+            async move {
+                assert!(round > 0, "a probe that panics has failed");
+                round > 1
+            }
+        })
+        .start()
+        .await
+        .unwrap();
+    let here = registry.breaker("a").unwrap();
+    fail(&here, 2);
+    reaches(&here, State::Open).await;
+    let since = tokio::time::Instant::now();
+    eventually("closed by the probe", || here.state() == State::Closed).await;
+    assert_eq!(probed.load(Ordering::Relaxed), 5);
+    assert!(since.elapsed() >= secs(180), "{:?}", since.elapsed());
+}
+
+// ===== scopes =====
+
+#[tokio::test(start_paused = true)]
+async fn a_circuit_of_its_own_tells_nobody_and_is_told_overrides_alone() {
+    let store = memory();
+    let own = |service: &str| (service == "own").then_some(Scope::Instance);
+    let one = builder(&store).scope_for(own).start().await.unwrap();
+    let two = builder(&store).scope_for(own).start().await.unwrap();
+    let (here, there) = (one.breaker("own").unwrap(), two.breaker("own").unwrap());
+    fail(&here, 2);
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!((here.state(), there.state()), (State::Open, State::Closed));
+    two.set_override("own", Override::ForcedOpen, By::nobody()).unwrap();
+    reaches(&here, State::ForcedOpen).await;
+    two.lift_override("own", By::nobody()).unwrap();
+    reaches(&here, State::Closed).await;
+    fail(&here, 2);
+    tokio::time::sleep(secs(61)).await;
+    // It lets its own probe through at once.
+    here.try_acquire().expect("a probe").success();
+    assert_eq!(here.state(), State::Closed);
+    assert!(one.flush(secs(5)).await.is_nothing());
+    let changes = history(&one, "own").await.len();
+    assert_eq!(changes, 4, "what it did is in the history");
+}
+
+async fn quorum(store: &Arc<MemoryStore>, quorum: u32) -> Registry {
+    let fleet: Arc<MemoryStore> = Arc::clone(store);
+    let registry =
+        builder(store).fleet_store(fleet).scope(Scope::Fleet { quorum }).heartbeat(secs(1));
+    registry.start().await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_as_a_quorum_asks_for_open_for_all() {
+    let store = memory();
+    let mut registries = Vec::new();
+    for _ in 0..5 {
+        registries.push(quorum(&store, 3).await);
+    }
+    let breakers: Vec<_> =
+        registries.iter().map(|registry| registry.breaker("a").unwrap()).collect();
+    // One is poisoned: it opens, closes and opens for itself as often as it likes.
+    for _ in 0..5 {
+        fail(&breakers[0], 2);
+        tokio::time::sleep(secs(61)).await;
+        breakers[0].try_acquire().expect("its own probe").success();
+    }
+    fail(&breakers[0], 2);
+    tokio::time::sleep(secs(5)).await;
+    fail(&breakers[1], 2);
+    tokio::time::sleep(secs(5)).await;
+    assert!(breakers[2..].iter().all(|breaker| breaker.state() == State::Closed));
+    fail(&breakers[2], 2);
+    for breaker in &breakers {
+        reaches(breaker, State::Open).await;
+    }
+    let events = history(&registries[0], "a").await;
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].reason.as_deref(), Some("quorum"));
+}
+
+/// After a real outage the poisoned one must not keep the others open.
+#[tokio::test(start_paused = true)]
+async fn a_failed_probe_of_one_passes_the_lease_on_and_those_of_a_quorum_reopen() {
+    let store = memory();
+    let mut registries = Vec::new();
+    for _ in 0..3 {
+        registries.push(quorum(&store, 2).await);
+    }
+    let breakers: Vec<_> =
+        registries.iter().map(|registry| registry.breaker("a").unwrap()).collect();
+    fail(&breakers[0], 2);
+    fail(&breakers[1], 2);
+    for breaker in &breakers {
+        reaches(breaker, State::Open).await;
+    }
+    tokio::time::sleep(secs(61)).await;
+    // The first one fails: it waits, the others may try at once.
+    probe(&breakers[0]).await.record(Outcome::FAILURE);
+    reaches(&breakers[0], State::Open).await;
+    assert!(breakers[0].snapshot().remaining.unwrap() > secs(30));
+    // The second one fails too: that is a quorum.
+    probe(&breakers[1]).await.record(Outcome::FAILURE);
+    eventually("open for all", || {
+        breakers[2].snapshot().remaining.is_some_and(|left| left > secs(30))
+    })
+    .await;
+    // Next time it is well for the third, and so for all.
+    tokio::time::sleep(secs(130)).await;
+    probe(&breakers[0]).await.record(Outcome::FAILURE);
+    probe(&breakers[2]).await.success();
+    for breaker in &breakers {
+        reaches(breaker, State::Closed).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn windows_that_are_too_small_alone_open_together() {
+    let store = memory();
+    let rates = settings()
+        .failure_threshold(None)
+        .failure_rate_threshold(0.5)
+        .minimum_number_of_calls(10)
+        .build()
+        .unwrap();
+    let mut registries = Vec::new();
+    for _ in 0..4 {
+        let fleet: Arc<MemoryStore> = Arc::clone(&store);
+        let registry = builder(&store)
+            .defaults(rates.clone())
+            .fleet_store(fleet)
+            .share_windows(true)
+            .start()
+            .await
+            .unwrap();
+        registries.push(registry);
+    }
+    let breakers: Vec<_> =
+        registries.iter().map(|registry| registry.breaker("a").unwrap()).collect();
+    for breaker in &breakers[..3] {
+        fail(breaker, 2);
+        succeed(breaker, 1);
+    }
+    tokio::time::sleep(secs(5)).await;
+    assert!(breakers.iter().all(|breaker| breaker.state() == State::Closed), "9 of 10");
+    fail(&breakers[3], 1);
+    for breaker in &breakers {
+        reaches(breaker, State::Open).await;
+    }
+    let events = history(&registries[0], "a").await;
+    assert_eq!(events[0].reason.as_deref(), Some("fleet_failure_rate"));
+}
+
+#[tokio::test]
+async fn options_of_a_fleet_are_checked_and_name_the_bound() {
+    let millis = std::time::Duration::from_millis;
+    let none = |quorum| Registry::builder().scope(Scope::Fleet { quorum });
+    for (builder, says) in [
+        (none(0), "scope"),
+        (none(1001), "quorum 1001 but must be from 1 to 1000"),
+        (none(2), "needs a fleet_store"),
+        (Registry::builder().share_windows(true), "share_windows"),
+        (Registry::builder().lease_term(millis(99)), "lease_term"),
+        (Registry::builder().heartbeat(millis(99)), "heartbeat"),
+    ] {
+        let error = builder.start().await.unwrap_err();
+        assert!(matches!(error, RegistryError::Option { .. }), "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
