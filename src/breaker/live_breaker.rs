@@ -293,13 +293,12 @@ impl Breaker {
         self.handle.wake();
     }
 
-    /// Begins a half-open round of `budget` probes, which are admitted for `lasting` from now on.
+    /// Begins a half-open round of `budget` probes, which are admitted for `lasting` from now on, the
+    /// time included that the machine is suspended.
     /// Returns whether the circuit waited for one: see
     /// [`Circuit::grant`](crate::circuit::Circuit::grant).
     pub fn grant(&self, token: u64, budget: u32, lasting: Duration) -> bool {
-        self.handle.with(|circuit, now, out| {
-            circuit.grant(Grant { token, budget, deadline: now + lasting }, now, out)
-        })
+        self.handle.grant(|now| Grant { token, budget, deadline: now + lasting })
     }
 
     /// Admits the probes of a round under a grant for `lasting` from now on, if that is longer than

@@ -56,6 +56,7 @@ mod map;
 mod near;
 mod permit;
 mod rejected;
+mod results;
 mod snapshot;
 mod waiters;
 mod weak;

@@ -316,3 +316,85 @@ fn a_breaker_that_is_set_to_wait_for_grants_asks_for_them() {
     let asked = Change::Command(Command::RequestGrant);
     assert_eq!(breaker.take_changes().newest.last(), Some(&asked));
 }
+
+#[test]
+fn time_that_the_machine_was_suspended_counts_against_a_grant() {
+    let (breaker, clock) = granted();
+    assert!(breaker.grant(1, 3, secs(30)));
+    let _first = admitted(&breaker);
+    clock.suspend(secs(29));
+    let _second = admitted(&breaker);
+    clock.suspend(secs(1));
+    assert_eq!(rejected(&breaker).reason, RejectReason::AwaitingGrant);
+}
+
+#[test]
+fn a_grant_that_is_renewed_admits_for_longer_and_never_for_less() {
+    let (breaker, clock) = granted();
+    assert!(!breaker.extend_grant(secs(30)), "there is none yet");
+    assert!(breaker.grant(1, 3, secs(30)));
+    clock.advance(secs(20));
+    assert!(breaker.extend_grant(secs(5)), "over earlier than it was");
+    clock.advance(secs(9));
+    let _first = admitted(&breaker);
+    assert!(breaker.extend_grant(secs(30)));
+    clock.advance(secs(29));
+    let _second = admitted(&breaker);
+    clock.advance(secs(1));
+    rejected(&breaker);
+}
+
+#[test]
+fn a_round_gives_way_to_another_processs_and_its_late_results_decide_nothing() {
+    let (breaker, _) = granted();
+    assert!(breaker.grant(1, 1, secs(30)));
+    let late = admitted(&breaker);
+    assert!(breaker.is_probing());
+    breaker.adopt(shared(State::HalfOpen, 9));
+    assert!(!breaker.is_probing());
+    late.success();
+    assert_eq!((breaker.state(), breaker.snapshot().late), (State::HalfOpen, 1));
+    assert_eq!(rejected(&breaker).reason, RejectReason::AwaitingGrant);
+}
+
+/// Whoever grants rounds also says when those of others are over.
+#[test]
+fn a_round_elsewhere_ends_by_itself_only_where_nobody_grants() {
+    for (gate, state) in [(Gate::Granted, State::HalfOpen), (Gate::Local, State::Open)] {
+        let (breaker, clock) = live(plain().max_wait_in_half_open(secs(20)));
+        breaker.set_gate(gate);
+        breaker.adopt(Adoption { elapsed: secs(0), ..shared(State::HalfOpen, 1) });
+        clock.advance(secs(20));
+        rejected(&breaker);
+        assert_eq!(breaker.state(), state);
+    }
+}
+
+#[test]
+fn a_service_that_is_seldom_called_is_probed_by_one_call_a_round() {
+    let (breaker, clock) = live(plain());
+    breaker.set_gate(Gate::Single);
+    assert_eq!(breaker.gate(), Gate::Single);
+    trip(&breaker);
+    wait_out(&breaker, &clock);
+    let probe = admitted(&breaker);
+    assert_eq!(rejected(&breaker).reason, RejectReason::NoProbeLeft);
+    probe.success();
+    assert_eq!(breaker.state(), State::Closed);
+}
+
+#[test]
+fn what_a_fleet_saw_together_opens_a_closed_breaker_alone() {
+    let why = TripReason::FleetFailureRate { failures: 6, calls: 10, instances: 3, threshold: 0.5 };
+    let (breaker, clock) = live(plain());
+    assert!(breaker.trip(why));
+    let snapshot = breaker.snapshot();
+    assert_eq!((snapshot.state, snapshot.trip_reason), (State::Open, Some(why)));
+    assert!(!breaker.trip(why), "open already");
+    breaker.force_open();
+    breaker.lift_override();
+    breaker.disable();
+    assert!(!breaker.trip(why), "overridden");
+    assert_eq!(breaker.state(), State::Disabled);
+    drop(clock);
+}

@@ -17,6 +17,8 @@ use crate::circuit::Moment;
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {
     nanos: Arc<AtomicU64>,
+    /// How long the machine was suspended, in nanoseconds.
+    suspended: Arc<AtomicU64>,
 }
 
 impl ManualClock {
@@ -29,6 +31,12 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, duration: Duration) {
         self.set(self.now() + duration);
+    }
+
+    /// Lets time pass that only [`boot`](Clock::boot) counts.
+    pub fn suspend(&self, duration: Duration) {
+        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        self.suspended.fetch_add(nanos, Ordering::AcqRel);
     }
 
     /// Moves the clock to a moment, backwards too.
@@ -44,5 +52,9 @@ impl Clock for ManualClock {
 
     fn wall(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + self.now().since(Moment::ZERO)
+    }
+
+    fn boot(&self) -> Moment {
+        self.now() + Duration::from_nanos(self.suspended.load(Ordering::Acquire))
     }
 }

@@ -42,6 +42,13 @@ pub trait Clock: Debug + Send + Sync + 'static {
 
     /// The time for people.
     fn wall(&self) -> SystemTime;
+
+    /// The time on a monotonic clock that goes on while the machine is suspended, from any origin:
+    /// what leave to probe, which other processes wait for, is counted on. Default: that of
+    /// [`now`](Self::now).
+    fn boot(&self) -> Moment {
+        self.now()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
@@ -51,5 +58,9 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
     fn wall(&self) -> SystemTime {
         (**self).wall()
+    }
+
+    fn boot(&self) -> Moment {
+        (**self).boot()
     }
 }

@@ -43,7 +43,9 @@ impl ClockSource {
                 let seconds = Duration::from_secs(time.tv_sec.unsigned_abs());
                 Moment::ZERO + seconds + Duration::from_nanos(time.tv_nsec.unsigned_abs())
             }
-            _ => self.now(),
+            #[cfg(not(any(target_os = "linux", target_os = "android")))]
+            Self::Fast(_) => self.now(),
+            Self::Custom(clock) => clock.boot(),
         }
     }
 

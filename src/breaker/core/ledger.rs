@@ -1,6 +1,11 @@
 //! What is behind the lock of a live circuit.
 
-use crate::circuit::{Booking, Circuit, Outcome, OutcomeKind};
+use std::time::Duration;
+
+use crate::{
+    breaker::clock::ClockSource,
+    circuit::{Booking, Circuit, Moment, Outcome, OutcomeKind},
+};
 
 /// The circuit, and what is counted about it besides.
 #[derive(Debug)]
@@ -9,9 +14,20 @@ pub(super) struct Ledger {
     pub(super) totals: Totals,
     /// Whether somebody keeps how long calls take.
     pub(super) measured: bool,
+    /// How far the clock that counts suspended time was ahead when a round was granted.
+    pub(super) boot_ahead: Option<Duration>,
 }
 
 impl Ledger {
+    /// Now, with the time that the machine was suspended since the round was granted, if the round
+    /// is this circuit's: whoever waits for its lease counts that too.
+    pub(super) fn awake(&self, now: Moment, clock: &ClockSource) -> Moment {
+        match self.boot_ahead {
+            Some(ahead) if self.circuit.is_probing() => now.max(clock.boot().before(ahead)),
+            _ => now,
+        }
+    }
+
     /// Books plain successes that were taken off leases.
     pub(super) fn book_successes(&mut self, successes: u64) {
         self.circuit.record_successes(successes);

@@ -11,7 +11,9 @@ use super::{
 };
 use crate::{
     breaker::clock::ClockSource,
-    circuit::{Admission, Booking, Circuit, Outcome, Refusal, RejectReason, Standing, State},
+    circuit::{
+        Admission, Booking, Circuit, Grant, Moment, Outcome, Refusal, RejectReason, Standing, State,
+    },
     sync::{AtomicU64, Mutex, Ordering, lock},
 };
 
@@ -49,7 +51,12 @@ impl LiveCircuit {
             clock,
             lanes,
             in_flight: OnceLock::new(),
-            ledger: Mutex::new(Ledger { circuit, totals: Totals::default(), measured: false }),
+            ledger: Mutex::new(Ledger {
+                circuit,
+                totals: Totals::default(),
+                measured: false,
+                boot_ahead: None,
+            }),
         };
         live.configured(&mut lock(&live.ledger));
         // Puts the circuit in force as it is.
@@ -90,6 +97,7 @@ impl LiveCircuit {
     pub(crate) fn ask_closely(&self, lane: &Lane, on: impl FnOnce(Effects<'_>)) -> Asked {
         let mut gate = self.gate();
         let admission = self.with_totals(self.clock.ticks(), lane, on, |ledger, now, out| {
+            let now = ledger.awake(now, &self.clock);
             let admission = ledger.circuit.admit(now, out);
             gate = self.gate_of(ledger);
             admission
@@ -101,6 +109,22 @@ impl LiveCircuit {
             }
             Admission::Refused(refusal) => Err(refusal),
         }
+    }
+
+    /// Begins a round under a coordinator's leave, as [`Circuit::grant`] does.
+    pub(crate) fn grant(
+        &self,
+        lane: &Lane,
+        on: impl FnOnce(Effects<'_>),
+        grant: impl FnOnce(Moment) -> Grant,
+    ) -> bool {
+        self.with_totals(self.clock.ticks(), lane, on, |ledger, now, out| {
+            let begun = ledger.circuit.grant(grant(now), now, out);
+            if begun {
+                ledger.boot_ahead = Some(self.clock.boot().since(now));
+            }
+            begun
+        })
     }
 
     /// Why a call would be refused now, as far as that can be told without the lock.

@@ -1,0 +1,74 @@
+//! How calls go on and end.
+
+use super::{
+    Handle,
+    core::{GateWord, UNREAD},
+    event::CallRecord,
+};
+use crate::circuit::{Booking, Outcome};
+
+impl Handle {
+    /// The ticks at which a call starts, where the gate has to know.
+    #[inline(always)]
+    pub(crate) fn start(&self, gate: GateWord) -> u64 {
+        if gate.is_timed() { self.ticks() } else { UNREAD }
+    }
+
+    #[inline(always)]
+    pub(crate) fn ticks(&self) -> u64 {
+        self.circuit().clock().ticks()
+    }
+
+    /// Tracks a call that goes on; returns the tag to end it with.
+    pub(crate) fn track(&self, gate: GateWord, start: u64) -> u32 {
+        self.followed_up(|on| self.circuit().track(self.lane(), gate, start, on))
+    }
+
+    #[inline(always)]
+    pub(crate) fn finish(&self, gate: GateWord, start: u64, tag: u32, outcome: Outcome) {
+        if tag != 0 {
+            self.circuit().untrack(self.lane(), tag, start);
+        }
+        if gate.is_measured() {
+            return self.finish_measured(gate, start, outcome);
+        }
+        if !(outcome.is_plain_success() && self.circuit().succeed(self.lane(), gate, start)) {
+            self.book(gate, start, outcome);
+        }
+    }
+
+    /// Ends a call that was dropped without a result.
+    #[cold]
+    pub(crate) fn give_up(&self, gate: GateWord, start: u64, tag: u32) {
+        self.circuit().untrack(self.lane(), tag, start);
+        if let Some(outcome) = self.circuit().dropped(gate, start) {
+            self.book(gate, start, outcome);
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
+        let booked =
+            self.followed_up(|on| self.circuit().book(self.lane(), gate, start, outcome, on));
+        if self.hub().is_watched() {
+            let (slow, probe) = match booked.booking {
+                Booking::Counted { slow } => (slow, false),
+                Booking::Probe { slow } => (slow, true),
+                Booking::Ignored | Booking::Late => (false, false),
+            };
+            if slow || probe || !outcome.is_plain_success() || booked.booking == Booking::Late {
+                let record = CallRecord {
+                    outcome: outcome.kind(),
+                    slow,
+                    probe,
+                    late: booked.booking == Booking::Late,
+                    elapsed: booked.elapsed,
+                    generation: gate.generation(),
+                    admitted: booked.admitted,
+                };
+                self.hub().push_call(self.service(), record);
+                self.hub().tell();
+            }
+        }
+    }
+}
