@@ -7,7 +7,7 @@ use std::{
 };
 
 use ahash::RandomState;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::MissedTickBehavior;
 
 use super::{
@@ -272,28 +272,24 @@ impl Coordinator {
             .map(|(service, asking)| (service.clone(), asking.unless_rejected))
             .collect();
         let look = self.leases_due.is_some_and(|at| at <= now) || !services.is_empty();
-        for (service, unless_rejected) in services {
-            let Some(found) = self.shared.circuits.find(&service) else {
-                self.asking.remove(&service);
-                continue;
-            };
-            if let Some(left) = self.shared.outwait(&found) {
-                let at = self.shared.clock.now() + left + jitter();
-                self.asking.insert(service, Asking { at, unless_rejected });
-                continue;
-            }
-            let rejected = found.breaker.rejected();
-            if unless_rejected.is_some_and(|before| rejected <= before) {
-                self.asking.remove(&service);
-                continue;
-            }
-            match self.shared.lease(&service).await? {
+        let shared = &self.shared;
+        let asked: Vec<_> = stream::iter(services)
+            .map(|(service, unless_rejected)| async move {
+                let asked = shared.ask(&service, unless_rejected).await;
+                (service, unless_rejected, asked)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let now = self.shared.clock.now();
+        for (service, unless_rejected, asked) in asked {
+            match asked? {
                 Asked::Settled => {
                     self.asking.remove(&service);
                 }
                 Asked::Later(left) => {
-                    let at = self.shared.clock.now() + left + jitter();
-                    self.asking.insert(service, Asking { at, unless_rejected });
+                    self.asking
+                        .insert(service, Asking { at: now + left + jitter(), unless_rejected });
                 }
             }
         }

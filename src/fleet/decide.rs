@@ -68,13 +68,14 @@ impl Shared {
 
     /// What a leased round came to, for all: a failed one of a quorum passes the lease on.
     pub(super) fn end_round(&self, record: &CircuitRecord, quorum: u32, change: &mut StateChange) {
-        if change.lease.is_some() && change.lane.state == State::Open {
-            if let Failed::PassOn(holders) = failed(&record.extra, self.run, quorum) {
-                change.lane.open_for = Duration::ZERO;
-                change.lane.reopens = record.state.reopens;
-                change.extra.insert(FAILED_HOLDERS.to_owned(), holders);
-                return;
-            }
+        if change.lease.is_some()
+            && change.lane.state == State::Open
+            && let Failed::PassOn(holders) = failed(&record.extra, self.run, quorum)
+        {
+            change.lane.open_for = Duration::ZERO;
+            change.lane.reopens = record.state.reopens;
+            change.extra.insert(FAILED_HOLDERS.to_owned(), holders);
+            return;
         }
         let used = change.lease.is_some() || change.lane.state == State::Closed;
         begin_anew(record, used, &mut change.extra);

@@ -121,7 +121,7 @@ impl Member {
             told.windows.clone_from(&windows);
             told.ticks = 0;
             told.published = told.published.wrapping_add(1);
-            if told.published % FORGET_EVERY == 0 {
+            if told.published.is_multiple_of(FORGET_EVERY) {
                 let (gone, at_most) = FORGET;
                 let forgotten = self.store.forget_instances(gone, at_most);
                 self.in_time("forget_instances", forgotten).await?;
@@ -180,7 +180,7 @@ impl Member {
             let told = counts.calls > 0
                 && snapshot.state == State::Closed
                 && breaker.settings().failure_rate_threshold().is_some();
-            told.then(|| WindowSummary {
+            told.then_some(WindowSummary {
                 service,
                 calls: counts.calls,
                 failures: counts.failures,

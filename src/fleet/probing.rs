@@ -43,8 +43,25 @@ enum Written {
 }
 
 impl Shared {
+    /// Sees to a circuit that is to probe: waits out another process's round, and leases the next,
+    /// unless no more calls were rejected than so many, since then nobody would use it.
+    pub(super) async fn ask(
+        &self,
+        service: &ServiceName,
+        unless_rejected: Option<u64>,
+    ) -> Result<Asked, StoreError> {
+        let Some(found) = self.circuits.find(service) else { return Ok(Asked::Settled) };
+        if let Some(left) = self.outwait(&found) {
+            return Ok(Asked::Later(left));
+        }
+        if unless_rejected.is_some_and(|before| found.breaker.rejected() <= before) {
+            return Ok(Asked::Settled);
+        }
+        self.lease(service).await
+    }
+
     /// Leases the round of a circuit that waits for leave to probe, if it may be leased.
-    pub(super) async fn lease(&self, service: &ServiceName) -> Result<Asked, StoreError> {
+    async fn lease(&self, service: &ServiceName) -> Result<Asked, StoreError> {
         for _ in 0..TRIES {
             let Some(found) = self.circuits.find(service) else { return Ok(Asked::Settled) };
             let breaker = &found.breaker;
@@ -82,7 +99,7 @@ impl Shared {
 
     /// How long a circuit that waits for another process's round has still to wait. Once that is
     /// over the circuit is open with no time left, and the next call that asks may probe.
-    pub(super) fn outwait(&self, found: &Found) -> Option<Duration> {
+    fn outwait(&self, found: &Found) -> Option<Duration> {
         let breaker = &found.breaker;
         if breaker.state() != State::HalfOpen || breaker.is_probing() {
             return None;
