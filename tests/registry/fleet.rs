@@ -16,8 +16,8 @@ use tower_breaker::{
 };
 
 use crate::support::{
-    builder, eventually, fail, history, memory, probe, reaches, secs, settings, start, stored,
-    succeed,
+    builder, eventually, fail, history, memory, probe, reaches, secs, settings, start, stopwatch,
+    stored, succeed,
 };
 
 async fn both(store: &Arc<MemoryStore>) -> (Registry, Registry) {
@@ -169,9 +169,9 @@ async fn a_process_that_ends_leaves_its_circuits_to_themselves_and_its_lease_to_
     let under_way = probe(&here).await;
     reaches(&there, State::HalfOpen).await;
     one.shutdown(secs(1)).await;
-    let started = tokio::time::Instant::now();
+    let started = stopwatch();
     let theirs = probe(&there).await;
-    assert!(started.elapsed() < secs(2), "{:?}", started.elapsed());
+    assert!(started() < secs(2), "{:?}", started());
     two.shutdown(secs(1)).await;
     drop(theirs);
     // On their own both go on.
@@ -223,10 +223,10 @@ async fn a_probe_of_ones_own_decides_without_a_call() {
     let here = registry.breaker("a").unwrap();
     fail(&here, 2);
     reaches(&here, State::Open).await;
-    let since = tokio::time::Instant::now();
+    let since = stopwatch();
     eventually("closed by the probe", || here.state() == State::Closed).await;
     assert_eq!(probed.load(Ordering::Relaxed), 5);
-    assert!(since.elapsed() >= secs(180), "{:?}", since.elapsed());
+    assert!(since() >= secs(180), "{:?}", since());
 }
 
 // ===== scopes =====

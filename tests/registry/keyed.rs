@@ -54,7 +54,7 @@ async fn a_key_that_is_closed_and_idle_leaves_the_store() {
     }
     tokio::time::sleep(secs(61)).await;
     for breaker in [&named, &host] {
-        probe(&breaker).await.success();
+        probe(breaker).await.success();
     }
     stored(&registry, "host", State::Closed).await;
     stored(&registry, "named", State::Closed).await;

@@ -12,7 +12,7 @@ use tower_breaker::{
 };
 
 use crate::support::{
-    builder, eventually, fail, history, memory, probe, reaches, secs, start, stored,
+    builder, eventually, fail, history, memory, probe, reaches, secs, start, stopwatch, stored,
 };
 
 #[tokio::test(start_paused = true)]
@@ -83,9 +83,9 @@ async fn a_round_of_probes_that_a_crash_ended_is_begun_anew() {
     let after = start(&store).await;
     let payments = after.breaker("payments").unwrap();
     assert_eq!(payments.state(), State::Open);
-    let started = tokio::time::Instant::now();
+    let started = stopwatch();
     probe(&payments).await.success();
-    let waited = started.elapsed();
+    let waited = started();
     assert!(waited >= secs(10) && waited < secs(11), "{waited:?}");
     reaches(&payments, State::Closed).await;
     assert_eq!(after.stats().coordinator.takeovers, 1);

@@ -4,14 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use tower_breaker::{
     Breaker, Outcome, Permit, Registry, Settings, State,
-    breaker::clock::TokioClock,
-    circuit::SettingsBuilder,
+    breaker::{Clock, clock::TokioClock},
+    circuit::{Moment, SettingsBuilder},
     registry::RegistryBuilder,
     store::{EventKind, EventQuery, EventRecord, HistoryStore, MemoryStore, StateStore},
 };
 
 pub(crate) const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// The paused time from now on.
+pub(crate) fn stopwatch() -> impl Fn() -> Duration {
+    let clock = TokioClock::new();
+    move || Clock::now(&clock).since(Moment::ZERO)
 }
 
 /// Two failures open for a minute, one good probe closes.
