@@ -169,6 +169,44 @@ async fn an_index_of_something_else_is_an_error_that_says_so() {
     }
 }
 
+#[tokio::test]
+async fn tombstones_of_something_else_keep_half_a_write_from_being_there() {
+    let redis = TestRedis::new();
+    let store = redis.store().await;
+    let mut raw = redis.raw().await;
+    raw.ask::<()>("SET", (redis.key("tombstones"), "x")).await;
+    let expected = Expected::missing(Lane::State);
+    let answer = store.compare_and_swap(expected, &open("payments", 1), None).await;
+    assert!(matches!(answer, Err(StoreError::Schema { .. })), "{answer:?}");
+    assert!(store.load(&service("payments")).await.unwrap().is_none());
+    assert_eq!(raw.ask::<u32>("EXISTS", redis.key("changes")).await, 0);
+}
+
+/// The server's clock went back, or somebody wrote it.
+#[tokio::test]
+async fn what_lies_in_the_future_has_no_age_and_does_not_run_out() {
+    let redis = TestRedis::new();
+    let store = redis.store().await;
+    let mut raw = redis.raw().await;
+    let later = "9007199254740991";
+    write(&store, Lane::State, &open("payments", 1)).await.unwrap();
+    let key = redis.key("circuit:payments");
+    raw.ask::<()>("HSET", (&key, "state.changed_at", later)).await;
+    let found = store.load(&service("payments")).await.unwrap().and_then(|found| found.record());
+    assert_eq!(found.map(|record| record.age), Some(Duration::ZERO));
+    let lease =
+        store.lease("work", RunId::random(), Duration::from_secs(1)).await.unwrap().unwrap();
+    raw.ask::<()>("HSET", (redis.key("lease:work"), "since", later)).await;
+    let owner = RunId::random();
+    assert!(store.lease("work", owner, Duration::from_secs(1)).await.unwrap().is_none());
+    assert!(store.release(&lease).await.unwrap());
+    let row = InstanceRow::new(owner, "host".to_owned(), Timestamp::EPOCH);
+    store.publish(&row).await.unwrap();
+    raw.ask::<()>("ZADD", (redis.key("instances"), later, owner.to_string())).await;
+    let rows = store.instances(Duration::from_secs(60)).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.age).collect::<Vec<_>>(), [Duration::ZERO]);
+}
+
 /// Documented: they are one fleet.
 #[tokio::test]
 async fn two_applications_with_one_prefix_share_their_circuits() {

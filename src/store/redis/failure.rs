@@ -120,3 +120,48 @@ fn is_wrong_type(said: &str) -> bool {
 fn says(said: &str, any: &[&str]) -> bool {
     any.iter().any(|part| said.contains(part))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(code: &str, text: &str) -> Problem {
+        redis::make_extension_error(code.to_owned(), Some(text.to_owned())).into()
+    }
+
+    /// Redis 6 puts the error of a command in a script behind words of its own, and calls all of them
+    /// `ERR`.
+    #[test]
+    fn an_error_in_a_script_is_known_by_its_text_alone() {
+        let in_script = |text: &str| {
+            of("ERR", &format!("Error running script (call to f_12ab): @user_script:24: {text}"))
+        };
+        let wrong_type = "WRONGTYPE Operation against a key holding the wrong kind of value";
+        for (text, says) in [
+            (wrong_type, "another application uses the prefix"),
+            ("tower-breaker-format 2", "format 2 but must have format 1"),
+            ("tower-breaker-foreign `a b`", "has `a b`,"),
+        ] {
+            let Problem::Schema(problem) = in_script(text) else { panic!("{text}") };
+            assert!(problem.contains(says), "{problem}");
+        }
+        let denied = "The user executing the script can't run this command or subcommand";
+        let Problem::Configuration(problem) = in_script(denied) else { panic!("{denied}") };
+        assert!(problem.contains("EVALSHA"), "{problem}");
+        let readonly = in_script("READONLY You can't write against a read only replica.");
+        assert!(readonly.is_of_a_replica() && readonly.at("load").is_unavailable());
+        let full = in_script("OOM command not allowed when used memory > 'maxmemory'.");
+        assert!(full.at("compare_and_swap").is_unavailable() && !full.is_of_a_replica());
+    }
+
+    #[test]
+    fn a_user_who_is_not_let_in_is_told_where_to_look() {
+        for (code, text) in [
+            ("WRONGPASS", "invalid username-password pair or user is disabled."),
+            ("NOAUTH", "HELLO must be called with the client already authenticated"),
+        ] {
+            let Problem::Configuration(problem) = of(code, text) else { panic!("{code}") };
+            assert!(problem.contains("check user and password"), "{problem}");
+        }
+    }
+}

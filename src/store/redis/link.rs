@@ -92,9 +92,10 @@ impl Link {
 
     /// Ends the connection. What comes after fails.
     pub(super) fn close(&self) {
+        // Under the lock, so that nobody starts meanwhile.
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.state.send_replace(State::Down(Problem::Closed));
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(keeper) = keeper {
+        if let Some(keeper) = keeper.take() {
             keeper.abort();
         }
     }

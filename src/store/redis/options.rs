@@ -43,7 +43,8 @@ impl RedisStoreBuilder {
     }
 
     /// How long an operation may take, a connection that is still being made included: 1 s unless
-    /// set, at least 10 ms. A write that takes longer is [`StoreError::Unavailable`], and may have
+    /// set, at least 10 ms. What reads or forgets many circuits asks for 200 to 500 at a time, each
+    /// time within this. A write that takes longer is [`StoreError::Unavailable`], and may have
     /// been taken. The connection is then replaced; until there is a new one, operations fail at
     /// once.
     pub fn operation_timeout(mut self, timeout: Duration) -> Self {
