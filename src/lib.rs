@@ -12,8 +12,9 @@
 //! | `reqwest` | a classifier for reqwest's responses and errors; enables `http` |
 //! | `sqlite` | `store::sql::SqlStore`: state and history in a SQLite file, or in one in memory |
 //! | `postgres` | the same on a Postgres server, with TLS by rustls |
+//! | `redis` | `store::redis::RedisStore`: state and fleet in Redis or Valkey, with TLS by rustls |
 //! | `test-util` | a clock that stands still and one that follows tokio's paused time, stores that fail as they are told, and the suite that a store of one's own has to pass |
-//! | `full` | `http`, `grpc`, `reqwest`, `sqlite` and `postgres` |
+//! | `full` | `http`, `grpc`, `reqwest`, `sqlite`, `postgres` and `redis` |
 //!
 //! ## Where to look
 //!

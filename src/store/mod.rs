@@ -1,8 +1,9 @@
 //! Where state and history are kept, beyond the life of a process.
 //!
 //! Three traits, all of them object-safe: [`StateStore`] keeps the states of circuits and decides
-//! between writers, [`HistoryStore`] keeps what happened, [`FleetStore`] is where processes meet. A
-//! store of this crate is all three; one of your own may be the first alone.
+//! between writers, [`HistoryStore`] keeps what happened, [`FleetStore`] is where processes meet. The
+//! stores of this crate are all three, but for Redis, which keeps no history; one of your own may be
+//! the first alone.
 //!
 //! No request waits for a store: a circuit acts on its own and proposes what it did.
 //!
@@ -71,6 +72,9 @@ mod memory;
 mod metrics;
 mod query;
 mod record;
+#[cfg(feature = "redis")]
+#[cfg_attr(docsrs, doc(cfg(feature = "redis")))]
+pub mod redis;
 mod sketch;
 #[cfg(feature = "_sql")]
 #[cfg_attr(docsrs, doc(cfg(any(feature = "sqlite", feature = "postgres"))))]

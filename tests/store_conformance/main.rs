@@ -7,5 +7,8 @@ mod broken;
 #[path = "../support/databases.rs"]
 mod databases;
 mod defects;
+#[cfg(feature = "redis")]
+#[path = "../support/redis_servers.rs"]
+mod redis_servers;
 mod rejected;
 mod stores;

@@ -110,3 +110,68 @@ mod sql {
         passes(Kind::Postgres).await;
     }
 }
+
+#[cfg(feature = "redis")]
+mod redis {
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use async_trait::async_trait;
+    use tower_breaker::{
+        ServiceName,
+        store::{
+            conformance::{self, Subject},
+            redis::RedisStore,
+        },
+    };
+
+    use crate::redis_servers::TestRedis;
+
+    /// Prefixes, one a check: the suite does one check at a time, so the last one is in use.
+    #[derive(Default)]
+    struct Prefixes(Mutex<Option<Arc<TestRedis>>>);
+
+    impl Prefixes {
+        fn last(&self) -> Arc<TestRedis> {
+            let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(last.as_ref().expect("a check has a store"))
+        }
+    }
+
+    #[async_trait]
+    impl Subject for Prefixes {
+        type Store = RedisStore;
+
+        async fn fresh(&self) -> RedisStore {
+            let redis = TestRedis::new();
+            let store = redis.store().await;
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(redis));
+            store
+        }
+
+        /// A connection of its own, as another process has it.
+        async fn connect_again(&self, _: &RedisStore) -> Option<RedisStore> {
+            Some(self.last().store().await)
+        }
+
+        async fn damage(&self, _: &RedisStore, service: &ServiceName) -> bool {
+            let redis = self.last();
+            let key = redis.key(&format!("circuit:{service}"));
+            let added: u32 = redis.raw().await.ask("HSET", (key, "state", "[1]")).await;
+            added == 0
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn state() {
+        let report = conformance::state_store(Prefixes::default()).await;
+        println!("{report}");
+        report.assert();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn fleet() {
+        let report = conformance::fleet_store(Prefixes::default()).await;
+        println!("{report}");
+        report.assert();
+    }
+}

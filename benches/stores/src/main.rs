@@ -5,12 +5,14 @@
 //! cargo run --release -p tower-breaker-bench-stores -- --check
 //! ```
 //!
-//! Postgres is measured where `TOWER_BREAKER_POSTGRES_URL` leads; `scripts/bench-stores` starts one.
+//! Postgres and Redis are measured where `TOWER_BREAKER_POSTGRES_URL` and `TOWER_BREAKER_REDIS_URL`
+//! lead; `scripts/bench-stores` starts both.
 
 mod calls;
 mod databases;
 mod journal;
 mod raw;
+mod redis;
 mod report;
 mod restart;
 mod transitions;
@@ -26,18 +28,20 @@ Measures what the stores and the journal of tower-breaker cost.
 
   --check           exit with 1 if a target is missed
   --only TEXT       only the parts whose name contains TEXT:
-                    calls, transitions, journal, restart
+                    calls, transitions, journal, restart, redis
   --no-postgres     leave Postgres out
+  --no-redis        leave Redis out
 ";
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
-    let (mut check, mut postgres, mut only) = (false, true, String::new());
+    let (mut check, mut postgres, mut redis, mut only) = (false, true, true, String::new());
     let mut arguments = lexopt::Parser::from_env();
     while let Some(argument) = arguments.next()? {
         match argument {
             lexopt::Arg::Long("check") => check = true,
             lexopt::Arg::Long("no-postgres") => postgres = false,
+            lexopt::Arg::Long("no-redis") => redis = false,
             lexopt::Arg::Long("only") => only = arguments.value()?.to_string_lossy().into_owned(),
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => {
                 print!("{HELP}");
@@ -68,6 +72,13 @@ async fn main() -> Result<ExitCode> {
     }
     if wanted("restart") {
         restart::measure(&mut report).await?;
+    }
+    if redis && wanted("redis") {
+        let url = std::env::var("TOWER_BREAKER_REDIS_URL").map_err(|_| {
+            "TOWER_BREAKER_REDIS_URL is not set: run scripts/bench-stores, which starts a server, or \
+             leave Redis out with --no-redis"
+        })?;
+        redis::measure(&mut report, &url).await?;
     }
     print!("{report}");
     Ok(if check && !report.all_met() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -79,7 +79,7 @@ impl Chain {
     }
 
     /// Commits the next one. Returns how long it took, in microseconds.
-    pub(crate) async fn commit(&mut self, store: &SqlStore) -> Result<f64> {
+    pub(crate) async fn commit(&mut self, store: &impl StateStore) -> Result<f64> {
         let version = self.record.state.version;
         let expected = match version.counter {
             0 => Expected::missing(Lane::State),
