@@ -1,50 +1,35 @@
-//! Builds and starts a registry.
+//! What a registry is told before it starts.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{
-    Recovered, Registry, RegistryError,
-    circuits::{Config, LiveCircuits, SettingsFor},
-    live::{Shared, Tasks},
-};
+use super::circuits::SettingsFor;
 use crate::{
-    breaker::{Clock, ClockSource, Observer, ServiceName},
+    breaker::{Clock, Observer},
     circuit::Settings,
-    fleet::{
-        Complaints, Coordinator, CoordinatorOptions, Counters, Dirty, Gates, Health, Leases,
-        Member, MemberOptions, Mirror, Record, Scope, Scopes, Shared as Coordinated, Votes, stop,
-    },
-    journal::{Journal, JournalOptions},
-    store::{EventId, FleetStore, HistoryStore, MemoryStore, RunId, StateStore, Timestamp},
+    fleet::{CoordinatorOptions, Scopes},
+    journal::JournalOptions,
+    store::{FleetStore, HistoryStore, StateStore},
 };
 
-/// Builds and starts a [`Registry`].
+/// Builds and starts a [`Registry`](super::Registry).
 #[must_use = "a builder does nothing until it is started"]
 pub struct RegistryBuilder {
-    store: Option<(Arc<dyn StateStore>, &'static str)>,
-    history: Option<Arc<dyn HistoryStore>>,
-    fleet: Option<Arc<dyn FleetStore>>,
-    scopes: Scopes,
-    instance_name: Option<String>,
-    heartbeat: Duration,
-    share_windows: bool,
-    journal: JournalOptions,
-    defaults: Arc<Settings>,
-    settings_for: Option<SettingsFor>,
-    clock: Option<Arc<dyn Clock>>,
-    observers: Vec<Arc<dyn Observer>>,
-    seed: Option<u64>,
-    max_services: usize,
-    load_timeout: Duration,
-    options: CoordinatorOptions,
+    pub(super) store: Option<(Arc<dyn StateStore>, &'static str)>,
+    pub(super) history: Option<Arc<dyn HistoryStore>>,
+    pub(super) fleet: Option<Arc<dyn FleetStore>>,
+    pub(super) scopes: Scopes,
+    pub(super) instance_name: Option<String>,
+    pub(super) heartbeat: Duration,
+    pub(super) share_windows: bool,
+    pub(super) journal: JournalOptions,
+    pub(super) defaults: Arc<Settings>,
+    pub(super) settings_for: Option<SettingsFor>,
+    pub(super) clock: Option<Arc<dyn Clock>>,
+    pub(super) observers: Vec<Arc<dyn Observer>>,
+    pub(super) seed: Option<u64>,
+    pub(super) max_services: usize,
+    pub(super) load_timeout: Duration,
+    pub(super) options: CoordinatorOptions,
 }
 
 impl Default for RegistryBuilder {
@@ -101,80 +86,6 @@ impl RegistryBuilder {
     /// nothing else. Default: nowhere.
     pub fn fleet_store(mut self, fleet: Arc<dyn FleetStore>) -> Self {
         self.fleet = Some(fleet);
-        self
-    }
-
-    // ===== the fleet =====
-
-    /// How far what circuits decide reaches. Default: all processes that share the store, as soon as
-    /// one of them opens.
-    pub fn scope(mut self, scope: Scope) -> Self {
-        self.scopes.default = scope;
-        self
-    }
-
-    /// The scope of particular circuits; `None` means that of [`scope`](Self::scope). It is asked
-    /// often, has to answer the same each time, and must not use the registry.
-    pub fn scope_for<F>(mut self, scope_for: F) -> Self
-    where
-        F: Fn(&str) -> Option<Scope> + Send + Sync + 'static,
-    {
-        self.scopes.own = Some(Arc::new(scope_for));
-        self
-    }
-
-    /// How long a process has leave to probe, 100 ms to 10 min. Default 10 s.
-    ///
-    /// One process of a fleet probes at a time. It admits probes for half the term and renews it
-    /// while they are under way; the others take over once they have seen the term pass. It has to
-    /// be a few times what a write to the store takes, and is how long a fleet waits for a process
-    /// that died while it probed.
-    pub fn lease_term(mut self, term: Duration) -> Self {
-        self.options.lease_term = term;
-        self
-    }
-
-    /// Lets a probe of one's own decide whether a service is well again, in place of the calls of
-    /// users: it is called by the process that holds the lease, up to
-    /// [`permitted_calls_in_half_open`](crate::circuit::SettingsBuilder::permitted_calls_in_half_open)
-    /// times, one after the other, as soon as the open time is over. It says whether the service
-    /// answered as it should; one that panics, or takes longer than the lease's term, failed.
-    ///
-    /// Calls of users that come while it probes are rejected. In processes without a fleet
-    /// ([`Scope::Instance`]), and while the store is down, calls of users probe.
-    pub fn probe<F, Fut>(mut self, probe: F) -> Self
-    where
-        F: Fn(ServiceName) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = bool> + Send + 'static,
-    {
-        self.options.probe = Some(Arc::new(move |service| Box::pin(probe(service))));
-        self
-    }
-
-    /// What this process is called in the [fleet store](Self::fleet_store), for people. Default:
-    /// `pid` and its number.
-    pub fn instance_name(mut self, name: impl Into<String>) -> Self {
-        self.instance_name = Some(name.into());
-        self
-    }
-
-    /// How often a process tells that it lives where there is a
-    /// [fleet store](Self::fleet_store), 100 ms to 1 h: one small write. Default 5 s. It counts as
-    /// gone when it was not heard of for three times as long.
-    pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.heartbeat = interval;
-        self
-    }
-
-    /// Adds up the windows of all processes, so that a service that each of them calls seldom opens
-    /// although none of them has its
-    /// [minimum](crate::circuit::SettingsBuilder::minimum_number_of_calls) of calls. Off by default.
-    ///
-    /// Each process writes what its windows hold, at most 256 of them and at most once a second,
-    /// and reads those of the others while calls fail; without calls it writes nothing. What was
-    /// told counts for three heartbeats.
-    pub fn share_windows(mut self, share: bool) -> Self {
-        self.share_windows = share;
         self
     }
 
@@ -251,209 +162,6 @@ impl RegistryBuilder {
     pub fn keyed_idle_timeout(mut self, timeout: Duration) -> Self {
         self.options.keyed_idle = timeout;
         self
-    }
-
-    /// Loads what the store has and starts the tasks. It waits for the store no longer than the load
-    /// timeout, and is no error where it does not answer: circuits then work on their own and follow
-    /// it later.
-    ///
-    /// # Errors
-    ///
-    /// If an option is out of its bounds, or there is no tokio runtime.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future starts nothing.
-    pub async fn start(self) -> Result<Registry, RegistryError> {
-        self.check()?;
-        let runtime =
-            tokio::runtime::Handle::try_current().map_err(|_| RegistryError::NoRuntime)?;
-        let run = RunId::random();
-        let clock = match &self.clock {
-            Some(clock) => ClockSource::Custom(Arc::clone(clock)),
-            None => ClockSource::fast(),
-        };
-        let (store, source, history) = match (self.store, self.history) {
-            (Some((store, source)), history) => (store, source, history),
-            (None, history) => {
-                let memory = Arc::new(MemoryStore::new());
-                let kept: Arc<dyn HistoryStore> = memory.clone();
-                let store: Arc<dyn StateStore> = memory;
-                (store, "memory", Some(history.unwrap_or(kept)))
-            }
-        };
-        let (journal, writer) = match &history {
-            Some(history) => {
-                let (journal, writer) = Journal::new(self.journal, Arc::clone(history), run)
-                    .map_err(RegistryError::Journal)?;
-                (Some(journal), Some(writer))
-            }
-            None => (None, None),
-        };
-
-        let gates = Arc::new(Gates::new(self.scopes));
-        let votes = Arc::new(Votes::default());
-
-        let (stopper, stop) = stop();
-        let ids = event_ids(journal.clone(), run);
-        let mirror = Arc::new(Mirror::default());
-        let dirty = Arc::new(Dirty::default());
-        let health = Arc::new(Health::new(clock.clone()));
-        let counters = Arc::new(Counters::default());
-        let config = Config {
-            defaults: self.defaults,
-            settings_for: self.settings_for,
-            clock: self.clock,
-            observers: self.observers,
-            seed: self.seed,
-            max_services: self.max_services,
-        };
-        let circuits = LiveCircuits::new(
-            config,
-            Arc::clone(&mirror),
-            Arc::clone(&dirty),
-            Arc::clone(&gates),
-            journal.clone(),
-            clock.clone(),
-        )?;
-        let circuits = Arc::new(circuits);
-        let record = journal.clone().map(|journal| -> Record {
-            Arc::new(move |service, transition| journal.note_transition(service, transition))
-        });
-        let member = self.fleet.map(|store| Member {
-            run,
-            name: self.instance_name.unwrap_or_else(|| format!("pid {}", std::process::id())),
-            started_at: Timestamp::from(clock.wall()),
-            store,
-            circuits: circuits.clone(),
-            mirror: Arc::clone(&mirror),
-            gates: Arc::clone(&gates),
-            votes: Arc::clone(&votes),
-            dirty: Arc::clone(&dirty),
-            options: MemberOptions {
-                heartbeat: self.heartbeat,
-                share_windows: self.share_windows,
-                timeout: self.options.timeout,
-            },
-            stop: stop.clone(),
-        });
-        let mut coordinator = Coordinator::new(Coordinated {
-            run,
-            gates,
-            votes,
-            leases: Leases::default(),
-            record,
-            store: Arc::clone(&store),
-            circuits: circuits.clone(),
-            mirror: Arc::clone(&mirror),
-            dirty: Arc::clone(&dirty),
-            health: Arc::clone(&health),
-            counters: Arc::clone(&counters),
-            complaints: Complaints::default(),
-            clock: clock.clone(),
-            ids,
-            options: self.options,
-            stop: stop.clone(),
-        });
-
-        let loaded = tokio::time::timeout(self.load_timeout, coordinator.load()).await;
-        let now = clock.now();
-        let recovered = mirror.select(usize::MAX, |known| Recovered::new(known, now));
-        for circuit in &recovered {
-            circuit.log(source);
-        }
-        match loaded {
-            Ok(Ok(())) => {
-                tracing::info!(circuits = recovered.len(), source, "circuit breaker: loaded");
-            }
-            Ok(Err(_)) | Err(_) => tracing::warn!(
-                source,
-                "circuit breaker: the store did not answer in time; circuits begin on their own"
-            ),
-        }
-
-        let tasks = Tasks {
-            journal: writer.map(|writer| runtime.spawn(writer.run(stop.left()))),
-            coordinator: runtime.spawn(coordinator.run()),
-            member: member.map(|member| runtime.spawn(member.run())),
-        };
-        let shared = Shared {
-            run,
-            store,
-            history,
-            circuits,
-            mirror,
-            dirty,
-            health,
-            counters,
-            clock,
-            journal,
-            recovered,
-        };
-        Ok(Registry::new(shared, stopper, tasks))
-    }
-
-    fn check(&self) -> Result<(), RegistryError> {
-        let millis = Duration::from_millis;
-        let minute = Duration::from_secs(60);
-        if !(1..=1_000_000).contains(&self.max_services) {
-            return Err(RegistryError::Option {
-                option: "max_services",
-                problem: format!("{} but must be from 1 to 1000000", self.max_services),
-            });
-        }
-        let quorum = self.scopes.default.quorum().unwrap_or(1);
-        if let Scope::Fleet { quorum } = self.scopes.default
-            && !(1..=Scope::MOST).contains(&quorum)
-        {
-            return Err(RegistryError::Option {
-                option: "scope",
-                problem: format!("quorum {quorum} but must be from 1 to {}", Scope::MOST),
-            });
-        }
-        for (option, needed) in [("scope", quorum > 1), ("share_windows", self.share_windows)] {
-            if needed && self.fleet.is_none() {
-                return Err(RegistryError::Option {
-                    option,
-                    problem: "needs a fleet_store, where the processes meet".to_owned(),
-                });
-            }
-        }
-        for (option, value, least, most) in [
-            ("lease_term", self.options.lease_term, millis(100), 10 * minute),
-            ("heartbeat", self.heartbeat, millis(100), 60 * minute),
-            ("load_timeout", self.load_timeout, Duration::ZERO, minute),
-            ("store_timeout", self.options.timeout, millis(10), minute),
-            ("poll_interval", self.options.poll_interval, millis(10), 60 * minute),
-            ("keyed_idle_timeout", self.options.keyed_idle, millis(1000), Duration::MAX),
-        ] {
-            if value < least || value > most {
-                let most = match most {
-                    Duration::MAX => String::new(),
-                    most => format!(" and at most {}", humantime::format_duration(most)),
-                };
-                return Err(RegistryError::Option {
-                    option,
-                    problem: format!(
-                        "{} but must be at least {}{most}",
-                        humantime::format_duration(value),
-                        humantime::format_duration(least),
-                    ),
-                });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Where the ids of events come from: one sequence for all that one run records.
-fn event_ids(journal: Option<Journal>, run: RunId) -> Arc<dyn Fn() -> EventId + Send + Sync> {
-    match journal {
-        Some(journal) => Arc::new(move || journal.next_id()),
-        None => {
-            let next = AtomicU64::new(0);
-            Arc::new(move || EventId { run, sequence: next.fetch_add(1, Ordering::Relaxed) })
-        }
     }
 }
 

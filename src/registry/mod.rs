@@ -26,11 +26,14 @@
 
 mod attached;
 mod builder;
+mod check;
 mod circuits;
 mod error;
+mod fleet_options;
 mod live;
 mod operate;
 mod recovered;
+mod start;
 
 pub use self::{
     builder::RegistryBuilder,
