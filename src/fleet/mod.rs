@@ -20,6 +20,8 @@ mod follow;
 mod gates;
 mod health;
 mod held;
+#[cfg(test)]
+mod interleavings;
 mod lease;
 mod members;
 mod merge;
