@@ -154,12 +154,7 @@ impl<'a> EventColumns<'a> {
             columns.generation.push(event.generation.map(number));
             columns.weight.push(event.weight.into());
             columns.trace_id.push(event.trace_id.map(|id| id.to_string()));
-            columns.data.push(if event.data.is_empty() {
-                None
-            } else {
-                let data = serde_json::to_string(&event.data);
-                Some(data.map_err(|error| StoreError::invalid("data", error.to_string()))?)
-            });
+            columns.data.push(events::data(event)?);
         }
         Ok(columns)
     }

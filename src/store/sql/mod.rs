@@ -47,6 +47,7 @@
 //! A transaction that the application keeps open for long makes
 //! [`load_all`](super::StateStore::load_all) return more than what changed.
 
+#[cfg(feature = "sqlite")]
 mod append;
 #[cfg(feature = "postgres")]
 mod append_postgres;
@@ -70,11 +71,21 @@ mod row;
 mod same_file;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_writes;
 mod state_store;
 mod statement;
 mod states;
 mod store;
+#[cfg(feature = "postgres")]
+mod swap_postgres;
+#[cfg(feature = "sqlite")]
+mod swap_sqlite;
+#[cfg(feature = "sqlite")]
+mod together;
 mod watch;
+#[cfg(feature = "sqlite")]
+mod writer;
 
 pub use self::{
     options::{Durability, SqlStoreBuilder},

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use sea_orm::DbBackend;
+
 use super::store::SqlStore;
 use crate::store::StoreError;
 
@@ -78,7 +80,7 @@ impl SqlStoreBuilder {
     }
 
     /// How many connections are open at most, at least 1: 5 unless set. On SQLite those that read,
-    /// one more writes; on Postgres all but those of [`watch`](crate::store::StateStore::watch).
+    /// others write; on Postgres all but those of [`watch`](crate::store::StateStore::watch).
     #[must_use]
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
@@ -181,6 +183,13 @@ impl fmt::Debug for SqlStoreBuilder {
             .field("migrate", &self.migrate)
             .finish_non_exhaustive()
     }
+}
+
+pub(super) fn unsupported(backend: DbBackend) -> StoreError {
+    configuration(format!(
+        "the connection is to {} but must be to SQLite or Postgres, with the feature of that name",
+        backend.as_str()
+    ))
 }
 
 pub(super) fn configuration(problem: String) -> StoreError {

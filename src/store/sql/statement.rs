@@ -63,6 +63,11 @@ impl Sql {
         self
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(super) fn into_parts(self) -> (String, Vec<Value>) {
+        (self.text, self.values)
+    }
+
     pub(super) fn on(self, backend: DbBackend) -> Statement {
         Statement::from_sql_and_values(backend, self.text, self.values)
     }
