@@ -36,7 +36,8 @@
 //!
 //! The journal is a write-ahead log. One connection writes, since SQLite lets one write at a time;
 //! transitions go before batches of history, and wait for one batch at most, so batches should be
-//! short: 100 to 250 events each. Any number of processes of one machine may share a file; a lock
+//! short: 100 to 250 events each. The log is copied into the file beside the writes, by a connection of
+//! its own; where writes come one upon the other without a pause it grows to 64 MiB. Any number of processes of one machine may share a file; a lock
 //! that another one holds is waited for. A file on a network drive must not be shared.
 //!
 //! ## Postgres
@@ -51,6 +52,8 @@
 mod append;
 #[cfg(feature = "postgres")]
 mod append_postgres;
+#[cfg(feature = "sqlite")]
+mod checkpoint;
 mod db;
 mod events;
 mod failure;
@@ -59,6 +62,8 @@ mod fleet_store;
 mod gate;
 mod history_store;
 mod instances;
+#[cfg(feature = "sqlite")]
+mod kept;
 #[cfg(feature = "sqlite")]
 mod mend;
 mod metrics;

@@ -12,6 +12,7 @@ use sea_orm::{
 use tokio::sync::watch;
 
 use super::{
+    checkpoint,
     db::Db,
     options::{Durability, SqlStoreBuilder, configuration},
     same_file::SameFile,
@@ -40,6 +41,7 @@ pub(super) fn file(builder: &SqlStoreBuilder) -> Result<Db, StoreError> {
         Durability::PowerLoss => SqliteSynchronous::Full,
     };
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+    let options = checkpoint::rarely(options);
     let file = Arc::new(SameFile::new(options.get_filename()));
     let writes = Writer::own(options.clone(), file.clone());
     let writer = pool(builder, 1, options.clone(), Some(file.clone()));

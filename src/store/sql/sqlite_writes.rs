@@ -87,10 +87,11 @@ impl Db {
             .map_err(|error| StoreError::unavailable(operation, error))?;
         let (mut reply, answer) = oneshot::channel();
         let gate = self.gate.clone();
+        let writer = self.sqlite_writer.clone();
         let mut mender = self.mender();
         runtime.spawn(async move {
             let entering = pin!(gate.enter(urgency));
-            let _entered = match select(pin!(reply.closed()), entering).await {
+            let entered = match select(pin!(reply.closed()), entering).await {
                 Either::Left(_) => return,
                 Either::Right((entered, _)) => entered,
             };
@@ -108,7 +109,11 @@ impl Db {
                 }
                 // Nobody waits for it any more: it is done all the same.
                 let _ = reply.send(done);
-                return;
+                break;
+            }
+            drop(entered);
+            if let Some(writer) = writer {
+                writer.after().await;
             }
         });
         self.in_time(operation, async {

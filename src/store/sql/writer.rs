@@ -1,17 +1,13 @@
 //! The connection to SQLite that is written through.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Instant,
-};
+use std::sync::Arc;
 
-use sea_orm::sqlx::{
-    ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool,
-    sqlite::SqliteConnectOptions,
-};
+use sea_orm::sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 
 use super::{
+    checkpoint::Checkpointer,
     failure::Failure,
+    kept::Kept,
     same_file::SameFile,
     together::{Done, Together},
 };
@@ -26,30 +22,24 @@ pub(super) enum Writer {
     Pooled(SqlitePool),
 }
 
-/// A connection that is kept between writes.
+/// A connection of the store's own, and the one that copies back what it wrote.
 #[derive(Debug)]
 pub(super) struct Own {
-    options: SqliteConnectOptions,
-    file: Arc<SameFile>,
-    idle: Mutex<Option<Open>>,
-}
-
-#[derive(Debug)]
-struct Open {
-    connection: SqliteConnection,
-    since: Instant,
+    writes: Kept,
+    checkpoints: Checkpointer,
 }
 
 impl Writer {
     pub(super) fn own(options: SqliteConnectOptions, file: Arc<SameFile>) -> Self {
-        Self::Own(Own { options, file, idle: Mutex::default() })
+        let checkpoints = Checkpointer::new(Kept::new(options.clone(), file.clone()));
+        Self::Own(Own { writes: Kept::new(options, file), checkpoints })
     }
 
     /// Runs statements to their end. What is dropped before that leaves nothing, and costs the
     /// connection.
     pub(super) async fn run(&self, together: &Together) -> Result<Done, Failure> {
         match self {
-            Self::Own(own) => own.run(together).await,
+            Self::Own(own) => own.writes.run(together).await,
             Self::Pooled(pool) => {
                 let mut connection = pool.acquire().await?;
                 let done = together.run(&mut connection).await;
@@ -62,44 +52,17 @@ impl Writer {
         }
     }
 
+    /// What is to be done after a write, while others write.
+    pub(super) async fn after(&self) {
+        if let Self::Own(own) = self {
+            own.checkpoints.after_a_write().await;
+        }
+    }
+
     pub(super) async fn close(&self) {
-        if let Self::Own(own) = self
-            && let Some(open) = own.take()
-        {
-            let _ = open.connection.close().await;
+        if let Self::Own(own) = self {
+            own.checkpoints.close().await;
+            own.writes.close().await;
         }
     }
-}
-
-impl Own {
-    async fn run(&self, together: &Together) -> Result<Done, Failure> {
-        let mut open = match self.take() {
-            Some(open) if self.file.is_open_in(now().duration_since(open.since)) => open,
-            old => {
-                if let Some(old) = old {
-                    let _ = old.connection.close().await;
-                }
-                let since = now();
-                Open { connection: self.options.connect().await?, since }
-            }
-        };
-        let done = together.run(&mut open.connection).await;
-        match done {
-            Ok(_) => *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(open),
-            // Whatever it is in, it is in no longer.
-            Err(_) => {
-                let _ = open.connection.close().await;
-            }
-        }
-        done
-    }
-
-    fn take(&self) -> Option<Open> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the age of a connection is told by this clock")]
-fn now() -> Instant {
-    Instant::now()
 }
