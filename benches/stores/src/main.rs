@@ -14,6 +14,7 @@ mod raw;
 mod report;
 mod restart;
 mod transitions;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -26,7 +27,7 @@ Measures what the stores and the journal of tower-breaker cost.
 
   --check           exit with 1 if a target is missed
   --only TEXT       only the parts whose name contains TEXT:
-                    calls, transitions, journal, restart
+                    calls, transitions, journal, restart, watching
   --no-postgres     leave Postgres out
 ";
 
@@ -68,6 +69,9 @@ async fn main() -> Result<ExitCode> {
     }
     if wanted("restart") {
         restart::measure(&mut report).await?;
+    }
+    if wanted("watching") {
+        watching::measure(&mut report).await?;
     }
     print!("{report}");
     Ok(if check && !report.all_met() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

@@ -1,6 +1,13 @@
 //! A connection to SQLite that is kept between uses.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
 
 use sea_orm::sqlx::{
     self, ConnectOptions as _, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions,
@@ -19,6 +26,7 @@ pub(super) struct Kept {
     options: SqliteConnectOptions,
     file: Arc<SameFile>,
     slot: Mutex<Slot>,
+    made: AtomicU64,
 }
 
 /// Held by whoever uses the connection.
@@ -36,7 +44,7 @@ struct Open {
 
 impl Kept {
     pub(super) fn new(options: SqliteConnectOptions, file: Arc<SameFile>) -> Self {
-        Self { options, file, slot: Mutex::default() }
+        Self { options, file, slot: Mutex::default(), made: AtomicU64::new(0) }
     }
 
     /// Runs statements to their end. What is dropped before that leaves nothing, and costs the
@@ -53,6 +61,7 @@ impl Kept {
                     let _ = old.connection.close().await;
                 }
                 let since = now();
+                self.made.fetch_add(1, Ordering::Relaxed);
                 Open { connection: self.options.connect().await?, since }
             }
         };
@@ -65,6 +74,23 @@ impl Kept {
             }
         }
         done
+    }
+
+    /// How often the connection was made.
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// The write-ahead log of its file.
+    pub(super) fn log(&self) -> PathBuf {
+        let mut log = self.options.get_filename().as_os_str().to_owned();
+        log.push("-wal");
+        log.into()
+    }
+
+    /// Another one to the same file.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.options.clone(), self.file.clone())
     }
 
     /// Closes it when it is not in use any more, for good.

@@ -60,6 +60,8 @@ mod failure;
 mod findings;
 mod fleet_store;
 mod gate;
+#[cfg(feature = "sqlite")]
+mod glance;
 mod history_store;
 mod instances;
 #[cfg(feature = "sqlite")]

@@ -71,7 +71,8 @@ impl SqlStoreBuilder {
     }
 
     /// How often [`watch`](crate::store::StateStore::watch) looks for changes, at least 1 ms: every
-    /// 50 ms on SQLite and every second on Postgres unless set. On Postgres a change is told at once
+    /// 10 ms on SQLite, where it first looks whether the file was written to, and every second on
+    /// Postgres unless set. On Postgres a change is told at once
     /// too (`LISTEN`), unless there is a proxy between that pools transactions.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {

@@ -20,8 +20,11 @@ use super::{
 };
 use crate::store::StoreError;
 
-/// How often a watcher looks unless it was set.
+/// How often a watcher of an application's own connection looks.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often one that has a connection of its own does, unless it was set.
+const GLANCE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How many rows the thread of a connection reads before somebody takes one.
 const ROWS_AHEAD: usize = 1024;
@@ -48,7 +51,7 @@ pub(super) fn file(builder: &SqlStoreBuilder) -> Result<Db, StoreError> {
     let readers = pool(builder, builder.max_connections, options, Some(file.clone()));
     let [writer, readers] = [writer, readers].map(SqlxSqliteConnector::from_sqlx_sqlite_pool);
     Ok(Db {
-        poll_interval: Some(builder.poll_interval.unwrap_or(POLL_INTERVAL)),
+        poll_interval: Some(builder.poll_interval.unwrap_or(GLANCE_INTERVAL)),
         creates_tables: builder.migrate,
         file: Some(file),
         ..db(builder, writes, writer, readers)

@@ -17,7 +17,7 @@ use super::{
 pub(super) enum Writer {
     /// On a connection of the store's own. A pool would have each connection that comes back say that
     /// it is alive, which is as far a way as that of the statements.
-    Own(Own),
+    Own(Box<Own>),
     /// On one of those that there are: a database in memory has only these, and so has an application.
     Pooled(SqlitePool),
 }
@@ -32,7 +32,7 @@ pub(super) struct Own {
 impl Writer {
     pub(super) fn own(options: SqliteConnectOptions, file: Arc<SameFile>) -> Self {
         let checkpoints = Checkpointer::new(Kept::new(options.clone(), file.clone()));
-        Self::Own(Own { writes: Kept::new(options, file), checkpoints })
+        Self::Own(Box::new(Own { writes: Kept::new(options, file), checkpoints }))
     }
 
     /// Runs statements to their end. What is dropped before that leaves nothing, and costs the
@@ -49,6 +49,14 @@ impl Writer {
                 }
                 done
             }
+        }
+    }
+
+    /// Another connection like that which writes.
+    pub(super) fn another(&self) -> Option<Kept> {
+        match self {
+            Self::Own(own) => Some(own.writes.another()),
+            Self::Pooled(_) => None,
         }
     }
 
