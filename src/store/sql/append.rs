@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    events, gate::Urgency, instances, metrics, row::number, store::SqlStore, together::Together,
+    events, instances, metrics, row::number, store::SqlStore, together::Together, urgency::Urgency,
 };
 use crate::store::{EventRecord, MetricBucket, RunId, StoreError, ids::micros};
 

@@ -3,8 +3,8 @@
 use sea_orm::sqlx::{self, postgres::PgQueryResult};
 
 use super::{
-    db::again, events, failure::Failure, gate::Urgency, instances, metrics, row::number,
-    store::SqlStore,
+    db::again, events, failure::Failure, instances, metrics, row::number, store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{EventRecord, MetricBucket, RunId, StoreError, ids::micros};
 

@@ -7,7 +7,7 @@ use std::{future::Future, time::Duration};
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, QueryResult, Statement};
 use tokio::sync::watch;
 
-use super::{failure::Failure, gate::Urgency, statement::Sql};
+use super::{failure::Failure, statement::Sql, urgency::Urgency};
 #[cfg(feature = "sqlite")]
 use super::{gate::Gate, together::Together, writer::Writer};
 use crate::store::StoreError;
@@ -116,6 +116,7 @@ impl Db {
     pub(super) async fn execute(
         &self,
         operation: &'static str,
+        #[cfg_attr(not(feature = "sqlite"), expect(unused_variables, reason = "SQLite's alone"))]
         urgency: Urgency,
         sql: Sql,
     ) -> Result<u64, StoreError> {

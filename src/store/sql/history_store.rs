@@ -4,13 +4,12 @@ use async_trait::async_trait;
 use sea_orm::DbBackend;
 
 use super::{
-    events, findings,
-    gate::Urgency,
-    metrics,
+    events, findings, metrics,
     options::unsupported,
     prune,
     statement::{Dialect as _, Sql},
     store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{
     AlertQuery, AlertRecord, EventQuery, EventRecord, HistoryStore, MAX_PAGE, MetricBucket,

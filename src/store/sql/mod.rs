@@ -59,6 +59,7 @@ mod events;
 mod failure;
 mod findings;
 mod fleet_store;
+#[cfg(feature = "sqlite")]
 mod gate;
 #[cfg(feature = "sqlite")]
 mod glance;
@@ -90,6 +91,7 @@ mod swap_postgres;
 mod swap_sqlite;
 #[cfg(feature = "sqlite")]
 mod together;
+mod urgency;
 mod watch;
 #[cfg(feature = "sqlite")]
 mod writer;

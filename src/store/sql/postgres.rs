@@ -1,6 +1,8 @@
 //! Connections to Postgres.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(feature = "sqlite")]
+use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::{
     DbBackend, SqlxPostgresConnector,

@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::{
     db::{Db, Pause},
     failure::Failure,
-    gate::Urgency,
     options::unsupported,
     together::{Done, Together},
+    urgency::Urgency,
 };
 use crate::store::StoreError;
 

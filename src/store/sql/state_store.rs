@@ -7,8 +7,8 @@ use futures_util::stream::BoxStream;
 use sea_orm::{DbBackend, QueryResult};
 
 use super::{
-    gate::Urgency, options::unsupported, statement::Dialect as _, statement::Sql, states,
-    store::SqlStore, watch,
+    options::unsupported, statement::Dialect as _, statement::Sql, states, store::SqlStore,
+    urgency::Urgency, watch,
 };
 use crate::{
     name::ServiceName,

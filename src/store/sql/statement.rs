@@ -21,6 +21,7 @@ impl Sql {
 
     /// A statement for SQLite with many parameters: it looks a named one up among all that have
     /// names, one after the other, so that hundreds cost more than the rows they are for.
+    #[cfg(feature = "sqlite")]
     pub(super) fn unnamed(text: impl Into<String>) -> Self {
         Self { unnamed: true, ..Self::new(text) }
     }

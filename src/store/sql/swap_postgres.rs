@@ -1,14 +1,13 @@
 //! A transition on Postgres.
 
 use super::{
-    events,
-    gate::Urgency,
-    instances,
+    events, instances,
     row::json,
     state_store::{NOTIFY, OPERATION, written_at},
     statement::Sql,
     states,
     store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{CircuitRecord, EventRecord, Expected, StoreError, Timestamp};
 

@@ -5,7 +5,6 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, Value};
 use super::{
     events,
     failure::Failure,
-    gate::Urgency,
     instances,
     row::{Row, json},
     state_store::{OPERATION, written_at},
@@ -13,6 +12,7 @@ use super::{
     states,
     store::SqlStore,
     together::Together,
+    urgency::Urgency,
 };
 use crate::store::{CircuitRecord, EventRecord, Expected, Extra, StoreError, Timestamp};
 
