@@ -13,6 +13,7 @@ use super::{
     Recovered, Registry, RegistryError,
     circuits::{Config, LiveCircuits, SettingsFor},
     live::{Shared, Tasks},
+    recovered::Source,
 };
 use crate::{
     breaker::{Clock, ClockSource, Observer},
@@ -22,13 +23,13 @@ use crate::{
         Shared as Coordinated, stop,
     },
     journal::{Journal, JournalOptions},
-    store::{EventId, HistoryStore, MemoryStore, RunId, StateStore},
+    store::{EventId, HistoryStore, MemoryStore, RunId, StateStore, TieredStore},
 };
 
 /// Builds and starts a [`Registry`].
 #[must_use = "a builder does nothing until it is started"]
 pub struct RegistryBuilder {
-    store: Option<(Arc<dyn StateStore>, &'static str)>,
+    store: Option<(Arc<dyn StateStore>, Source)>,
     history: Option<Arc<dyn HistoryStore>>,
     journal: JournalOptions,
     defaults: Arc<Settings>,
@@ -68,7 +69,14 @@ impl Default for RegistryBuilder {
 impl RegistryBuilder {
     /// The store of the circuits, which keeps no history. Default: in memory, with a history.
     pub fn store(mut self, store: Arc<dyn StateStore>) -> Self {
-        self.store = Some((store, "store"));
+        self.store = Some((store, Source::Named("store")));
+        self
+    }
+
+    /// A cache in front of a durable store, for the circuits; their history belongs to the durable
+    /// one. What is logged of each circuit at the start says which of the two had it.
+    pub fn tiered(mut self, store: &TieredStore) -> Self {
+        self.store = Some((Arc::new(store.clone()), Source::Tiers(store.clone())));
         self
     }
 
@@ -184,7 +192,7 @@ impl RegistryBuilder {
                 let memory = Arc::new(MemoryStore::new());
                 let kept: Arc<dyn HistoryStore> = memory.clone();
                 let store: Arc<dyn StateStore> = memory;
-                (store, "memory", Some(history.unwrap_or(kept)))
+                (store, Source::Named("memory"), Some(history.unwrap_or(kept)))
             }
         };
         let (journal, writer) = match &history {
@@ -235,15 +243,14 @@ impl RegistryBuilder {
         let loaded = tokio::time::timeout(self.load_timeout, coordinator.load()).await;
         let now = clock.now();
         let recovered = mirror.select(usize::MAX, |known| Recovered::new(known, now));
-        for circuit in &recovered {
-            circuit.log(source);
-        }
+        source.log(&recovered);
         match loaded {
             Ok(Ok(())) => {
+                let source = source.counted(&recovered);
                 tracing::info!(circuits = recovered.len(), source, "circuit breaker: loaded");
             }
             Ok(Err(_)) | Err(_) => tracing::warn!(
-                source,
+                source = source.name(),
                 "circuit breaker: the store did not answer in time; circuits begin on their own"
             ),
         }

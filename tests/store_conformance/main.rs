@@ -9,3 +9,4 @@ mod databases;
 mod defects;
 mod rejected;
 mod stores;
+mod tiered;
