@@ -2,19 +2,19 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use super::circuits::SettingsFor;
+use super::{circuits::SettingsFor, recovered::Source};
 use crate::{
     breaker::{Clock, Observer},
     circuit::Settings,
     fleet::{CoordinatorOptions, Scopes},
     journal::JournalOptions,
-    store::{FleetStore, HistoryStore, StateStore},
+    store::{FleetStore, HistoryStore, StateStore, TieredStore},
 };
 
 /// Builds and starts a [`Registry`](super::Registry).
 #[must_use = "a builder does nothing until it is started"]
 pub struct RegistryBuilder {
-    pub(super) store: Option<(Arc<dyn StateStore>, &'static str)>,
+    pub(super) store: Option<(Arc<dyn StateStore>, Source)>,
     pub(super) history: Option<Arc<dyn HistoryStore>>,
     pub(super) fleet: Option<Arc<dyn FleetStore>>,
     pub(super) scopes: Scopes,
@@ -66,7 +66,14 @@ impl Default for RegistryBuilder {
 impl RegistryBuilder {
     /// The store of the circuits, which keeps no history. Default: in memory, with a history.
     pub fn store(mut self, store: Arc<dyn StateStore>) -> Self {
-        self.store = Some((store, "store"));
+        self.store = Some((store, Source::Named("store")));
+        self
+    }
+
+    /// A cache in front of a durable store, for the circuits; their history belongs to the durable
+    /// one. What is logged of each circuit at the start says which of the two had it.
+    pub fn tiered(mut self, store: &TieredStore) -> Self {
+        self.store = Some((Arc::new(store.clone()), Source::Tiers(store.clone())));
         self
     }
 

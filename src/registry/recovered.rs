@@ -6,6 +6,7 @@ use crate::{
     breaker::ServiceName,
     circuit::{Moment, Override, State, Version},
     fleet::Known,
+    store::{TieredStore, tiered::Tier},
 };
 
 /// A circuit that a registry found in its store.
@@ -64,6 +65,46 @@ impl Recovered {
             recovered!(debug);
         } else {
             recovered!(info);
+        }
+    }
+}
+
+/// Where circuits are recovered from.
+#[derive(Debug)]
+pub(super) enum Source {
+    Named(&'static str),
+    Tiers(TieredStore),
+}
+
+impl Source {
+    /// What it is called as a whole.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Named(name) => name,
+            Self::Tiers(_) => "tiers",
+        }
+    }
+
+    fn of(&self, circuit: &Recovered) -> &'static str {
+        match self {
+            Self::Named(name) => name,
+            Self::Tiers(store) => store.source(&circuit.service).map_or("tiers", Tier::as_str),
+        }
+    }
+
+    /// Logs each circuit.
+    pub(super) fn log(&self, recovered: &[Recovered]) {
+        for circuit in recovered {
+            circuit.log(self.of(circuit));
+        }
+    }
+
+    /// The name, or how many circuits each tier had: `cache: 12, durable: 3`.
+    pub(super) fn counted(&self, recovered: &[Recovered]) -> String {
+        let count = |source: &str| recovered.iter().filter(|one| self.of(one) == source).count();
+        match self {
+            Self::Named(name) => (*name).to_owned(),
+            Self::Tiers(_) => format!("cache: {}, durable: {}", count("cache"), count("durable")),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     Recovered, Registry, RegistryBuilder, RegistryError,
     circuits::{Config, LiveCircuits},
     live::{Shared, Tasks},
+    recovered::Source,
 };
 use crate::{
     breaker::ClockSource,
@@ -47,7 +48,7 @@ impl RegistryBuilder {
                 let memory = Arc::new(MemoryStore::new());
                 let kept: Arc<dyn HistoryStore> = memory.clone();
                 let store: Arc<dyn StateStore> = memory;
-                (store, "memory", Some(history.unwrap_or(kept)))
+                (store, Source::Named("memory"), Some(history.unwrap_or(kept)))
             }
         };
         let (journal, writer) = match &history {
@@ -127,15 +128,14 @@ impl RegistryBuilder {
         let loaded = tokio::time::timeout(self.load_timeout, coordinator.load()).await;
         let now = clock.now();
         let recovered = mirror.select(usize::MAX, |known| Recovered::new(known, now));
-        for circuit in &recovered {
-            circuit.log(source);
-        }
+        source.log(&recovered);
         match loaded {
             Ok(Ok(())) => {
+                let source = source.counted(&recovered);
                 tracing::info!(circuits = recovered.len(), source, "circuit breaker: loaded");
             }
             Ok(Err(_)) | Err(_) => tracing::warn!(
-                source,
+                source = source.name(),
                 "circuit breaker: the store did not answer in time; circuits begin on their own"
             ),
         }

@@ -81,6 +81,7 @@ mod sketch;
 pub mod sql;
 mod state_store;
 mod stored;
+pub mod tiered;
 
 pub use self::{
     check::bounded_text,
@@ -101,6 +102,7 @@ pub use self::{
     sketch::LatencySketch,
     state_store::{Loaded, StateStore},
     stored::{ChangeHint, Committed, Cursor, Expected, Stored, Tombstone},
+    tiered::{TierHealth, TieredHealth, TieredStore, TieredStoreBuilder},
 };
 
 /// The most bytes that a text for people may have: reasons, messages, names of people.

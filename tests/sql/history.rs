@@ -6,9 +6,9 @@ use tower_breaker::{
     State,
     circuit::Version,
     store::{
-        AlertQuery, AlertRecord, EventKind, EventQuery, FleetStore, HistoryStore, InstanceRow,
-        MetricBucket, MetricQuery, PatternQuery, PatternRecord, Prune, Resolution, RunId, Severity,
-        Silence, Timestamp, TraceId, Vote, WindowSummary,
+        AlertQuery, AlertRecord, EventKind, EventQuery, EventRecord, FleetStore, HistoryStore,
+        InstanceRow, MetricBucket, MetricQuery, PatternQuery, PatternRecord, Prune, Resolution,
+        RunId, Severity, Silence, Timestamp, TraceId, Vote, WindowSummary,
     },
 };
 
@@ -189,5 +189,36 @@ async fn a_process_tells_of_itself_until_it_retires() {
         assert_eq!(store.forget_instances(Duration::ZERO, 10).await.expect("one"), 1);
         let events = store.events(&EventQuery::all()).await.expect("read").items;
         assert_eq!(events[0].id.run, row.run, "events outlive the row of their process");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_of_any_length_is_written_once() {
+    for (store, database) in databases::all().await {
+        for length in [1, 2, 3, 5, 255, 256, 257, 600] {
+            let runs = [RunId::random(), RunId::random()];
+            // Now of one run, now of the other.
+            let events: Vec<EventRecord> = (0..length)
+                .map(|number| {
+                    let run = runs[usize::from(number % 100 >= 50)];
+                    let mut event = event(run, number, "a", EventKind::Failure);
+                    event.error_type = (number % 3 == 0).then(|| format!("type {number}"));
+                    event
+                })
+                .collect();
+            assert_eq!(store.append(&events).await.expect("written"), length);
+            assert_eq!(store.append(&events).await.expect("known"), 0);
+            let mut written = Vec::new();
+            let mut query = EventQuery::all();
+            loop {
+                let page = store.events(&query).await.expect("read");
+                written.extend(page.items.into_iter().filter(|it| runs.contains(&it.id.run)));
+                match page.next {
+                    Some(next) => query.page = Some(next),
+                    None => break,
+                }
+            }
+            assert_eq!(written, events, "{length} of them on {}", database.url);
+        }
     }
 }

@@ -11,3 +11,4 @@ mod migrations;
 mod plans;
 mod records;
 mod states;
+mod writing;

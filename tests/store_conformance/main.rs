@@ -12,3 +12,4 @@ mod defects;
 mod redis_servers;
 mod rejected;
 mod stores;
+mod tiered;

@@ -85,7 +85,7 @@ impl TestDatabase {
             _ => self.url.clone(),
         };
         let mut options = sea_orm::ConnectOptions::new(url);
-        options.max_connections(1).sqlx_logging(false);
+        options.max_connections(1);
         Database::connect(options).await.expect("a connection")
     }
 }

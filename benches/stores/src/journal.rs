@@ -48,11 +48,16 @@ pub(crate) async fn measure(report: &mut Report, postgres: Option<&str>) -> Resu
     report.at_most("transitions while the journal writes, SQLite: p99 in ms", p99 / 1e3, 8.0);
 
     if let Some(url) = postgres {
-        let (store, url) = databases::postgres(url).await?;
-        let pool = PgPoolOptions::new().max_connections(1).connect(&url).await?;
+        let (store, of_store) = databases::postgres(url).await?;
+        let pool = PgPoolOptions::new().max_connections(1).connect(&of_store).await?;
         let batch = 1_000;
-        let bar = raw::postgres_events(&pool, EVENTS, batch).await?;
+        // Before and after, as above.
+        let mut bar = raw::postgres_events(&pool, EVENTS, batch).await?;
         let (rate, _) = run(store, batch, false).await?;
+        let (again, url) = databases::postgres(url).await?;
+        again.close().await?;
+        let pool = PgPoolOptions::new().max_connections(1).connect(&url).await?;
+        bar = bar.max(raw::postgres_events(&pool, EVENTS, batch).await?);
         report.row(
             "journal, Postgres, batches of 1,000",
             format!("{rate:.0} events/s to durable, by hand {bar:.0}"),

@@ -16,6 +16,7 @@ mod redis;
 mod report;
 mod restart;
 mod transitions;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -28,7 +29,7 @@ Measures what the stores and the journal of tower-breaker cost.
 
   --check           exit with 1 if a target is missed
   --only TEXT       only the parts whose name contains TEXT:
-                    calls, transitions, journal, restart, redis
+                    calls, transitions, journal, restart, watching, redis
   --no-postgres     leave Postgres out
   --no-redis        leave Redis out
 ";
@@ -79,6 +80,9 @@ async fn main() -> Result<ExitCode> {
              leave Redis out with --no-redis"
         })?;
         redis::measure(&mut report, &url).await?;
+    }
+    if wanted("watching") {
+        watching::measure(&mut report).await?;
     }
     print!("{report}");
     Ok(if check && !report.all_met() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

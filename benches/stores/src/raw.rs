@@ -95,23 +95,47 @@ pub(crate) fn sqlite_events(path: &Path, events: u64, batch: u64) -> Result<f64>
     Ok(events as f64 / started.elapsed().as_secs_f64())
 }
 
-/// Failure events a second into Postgres, with one `UNNEST` statement a batch.
+/// Failure events a second into Postgres, with one `UNNEST` statement a batch. It binds all columns, as
+/// the crate does: which of them hold something is not known to whoever writes events in general.
 pub(crate) async fn postgres_events(pool: &PgPool, events: u64, batch: u64) -> Result<f64> {
     let started = Instant::now();
     for first in (0..events).step_by(usize::try_from(batch)?) {
         let sequences: Vec<i64> = (first..(first + batch).min(events))
             .map(i64::try_from)
             .collect::<std::result::Result<_, _>>()?;
-        let names = vec!["remembered"; sequences.len()];
+        let rows = sequences.len();
+        let at: Vec<i64> = sequences.iter().map(|it| 1_700_000_000_000_000 + it).collect();
+        let (no_text, no_number) = (vec![None::<&str>; rows], vec![None::<i64>; rows]);
+        let (nine, one) = (vec![99_i64; rows], vec![1_i64; rows]);
         sqlx::query(
             "INSERT INTO circuit_breaker_events (instance, sequence, service_name, created_at, \
-             event_type, to_state, elapsed_micros, admitted, generation, weight) \
-             SELECT 99, s, n, 1700000000000000 + s, 'failure', 'closed', 1, s, 1, 1 \
-             FROM UNNEST($1::BIGINT[], $2::TEXT[]) AS t (s, n) \
+             event_type, from_state, to_state, epoch, version, reason, error_type, error_message, \
+             elapsed_micros, admitted, generation, weight, trace_id, additional_data) \
+             SELECT a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, CAST(r AS JSONB) \
+             FROM UNNEST($1::BIGINT[], $2::BIGINT[], $3::TEXT[], $4::BIGINT[], $5::TEXT[], \
+             $6::TEXT[], $7::TEXT[], $8::BIGINT[], $9::BIGINT[], $10::TEXT[], $11::TEXT[], \
+             $12::TEXT[], $13::BIGINT[], $14::BIGINT[], $15::BIGINT[], $16::BIGINT[], \
+             $17::TEXT[], $18::TEXT[]) AS t (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r) \
              ON CONFLICT (instance, sequence) DO NOTHING",
         )
+        .bind(&nine)
         .bind(&sequences)
-        .bind(&names)
+        .bind(vec!["remembered"; rows])
+        .bind(&at)
+        .bind(vec!["failure"; rows])
+        .bind(&no_text)
+        .bind(vec![Some("closed"); rows])
+        .bind(&no_number)
+        .bind(&no_number)
+        .bind(&no_text)
+        .bind(&no_text)
+        .bind(&no_text)
+        .bind(&one)
+        .bind(&sequences)
+        .bind(&one)
+        .bind(&one)
+        .bind(&no_text)
+        .bind(&no_text)
         .execute(pool)
         .await?;
     }

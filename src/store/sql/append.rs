@@ -1,79 +1,112 @@
-//! Writing many rows at once.
+//! Writing many rows at once on SQLite: one transaction, whose statements are few and always the
+//! same, so that they are prepared once.
 
-use std::{
-    collections::{HashMap, hash_map::Entry},
-    sync::Arc,
+use std::sync::Arc;
+
+use super::{
+    events, instances, metrics, row::number, store::SqlStore, together::Together, urgency::Urgency,
 };
+use crate::store::{EventRecord, MetricBucket, RunId, StoreError, ids::micros};
 
-use sea_orm::ConnectionTrait;
-
-use super::{events, failure::Failure, gate::Urgency, instances, metrics, store::SqlStore};
-use crate::store::{EventRecord, MetricBucket, RunId, StoreError};
-
-/// Rows a statement: always as many, so that it is prepared once, but for what is left over.
-const ROWS: usize = 50;
+/// The most rows a statement. SQLite takes 32,766 parameters.
+const ROWS: usize = 256;
 
 impl SqlStore {
-    /// On SQLite: statements of some rows each, in one transaction.
-    pub(super) async fn append_in_transaction(
-        &self,
-        events: &[EventRecord],
-    ) -> Result<u64, StoreError> {
-        let events: Arc<[EventRecord]> = events.into();
-        self.db
-            .transaction("append", Urgency::Batch, move |transaction| {
-                let events = events.clone();
-                Box::pin(async move {
-                    let backend = transaction.get_database_backend();
-                    let mut ids = HashMap::new();
-                    for event in &*events {
-                        if let Entry::Vacant(free) = ids.entry(event.id.run) {
-                            free.insert(instances::id_of(transaction, event.id.run).await?);
-                        }
-                    }
-                    let of = |event: &EventRecord| ids.get(&event.id.run).copied();
-                    let mut written = 0;
-                    for chunk in chunks(&events) {
-                        let rows = chunk.iter().filter_map(|event| Some((of(event)?, event)));
-                        let insert = events::insert(rows).on(backend);
-                        written += transaction.execute_raw(insert).await?.rows_affected();
-                    }
-                    Ok(written)
-                })
-            })
-            .await
+    pub(super) async fn append_together(&self, events: &[EventRecord]) -> Result<u64, StoreError> {
+        let mut together = Together::transaction();
+        let mut inserts = Vec::new();
+        for of_one_run in events.chunk_by(|one, next| one.id.run == next.id.run) {
+            if let Some(event) = of_one_run.first() {
+                together.add(instances::register_one(self.db.backend, event.id.run))?;
+            }
+            for rows in of_one_run.chunks(ROWS) {
+                let room = rows.len().next_power_of_two();
+                inserts.push(add_insert(&mut together, rows, room)?);
+            }
+        }
+        let done = self.db.write_together("append", Urgency::Batch, together).await?;
+        Ok(done.changes(inserts))
     }
 
-    pub(super) async fn upsert_in_transaction(
-        &self,
-        buckets: &[MetricBucket],
-    ) -> Result<(), StoreError> {
-        let buckets: Arc<[MetricBucket]> = buckets.into();
-        self.db
-            .transaction("upsert_metrics", Urgency::Batch, move |transaction| {
-                let buckets = buckets.clone();
-                Box::pin(async move {
-                    let backend = transaction.get_database_backend();
-                    let mut runs: Vec<RunId> = buckets.iter().map(|bucket| bucket.run).collect();
-                    runs.sort_unstable();
-                    runs.dedup();
-                    for run in runs {
-                        instances::id_of(transaction, run).await?;
-                    }
-                    for chunk in chunks(&buckets) {
-                        let upsert = metrics::upsert(chunk.iter()).on(backend);
-                        transaction.execute_raw(upsert).await?;
-                    }
-                    Ok::<_, Failure>(())
-                })
-            })
-            .await
+    pub(super) async fn upsert_together(&self, buckets: &[MetricBucket]) -> Result<(), StoreError> {
+        let mut together = Together::transaction();
+        let mut runs: Vec<RunId> = buckets.iter().map(|bucket| bucket.run).collect();
+        runs.sort_unstable();
+        runs.dedup();
+        for run in runs {
+            together.add(instances::register_one(self.db.backend, run))?;
+        }
+        for chunk in chunks(buckets) {
+            together.add(metrics::upsert(chunk.iter()))?;
+        }
+        self.db.write_together("upsert_metrics", Urgency::Batch, together).await?;
+        Ok(())
+    }
+}
+
+/// Inserts events of one run, which has an instance, by a statement with room for more of them: the
+/// rows that are left hold nothing and are passed over. Returns which statement it is.
+fn add_insert(
+    together: &mut Together,
+    rows: &[EventRecord],
+    room: usize,
+) -> Result<usize, StoreError> {
+    const ROW: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let values = vec![ROW; room].join(", ");
+    let statement = together.push(&format!(
+        "INSERT INTO {table} (instance, {columns}) \
+         SELECT (SELECT id FROM circuit_breaker_instances WHERE run = ?), v.* \
+         FROM (VALUES {values}) v WHERE v.column1 IS NOT NULL{once}",
+        table = events::TABLE,
+        columns = events::COLUMNS,
+        once = events::ONCE,
+    ));
+    if let Some(event) = rows.first() {
+        together.bind(number(event.id.run.get()))?;
+    }
+    let mut texts = Repeated::default();
+    for event in rows {
+        together.bind(number(event.id.sequence))?;
+        together.bind(texts.of(0, &event.service))?;
+        together.bind(event.at.as_micros())?;
+        together.bind(texts.of(1, event.kind.as_str()))?;
+        together.bind(event.from.map(|state| texts.of(2, state.as_str())))?;
+        together.bind(event.to.map(|state| texts.of(3, state.as_str())))?;
+        together.bind(event.version.map(|version| number(version.epoch)))?;
+        together.bind(event.version.map(|version| number(version.counter)))?;
+        together.bind(event.reason.as_deref().map(|text| texts.of(4, text)))?;
+        together.bind(event.error_type.as_deref().map(|text| texts.of(5, text)))?;
+        together.bind(event.error_message.as_deref().map(|text| texts.of(6, text)))?;
+        together.bind(event.elapsed.map(micros))?;
+        together.bind(event.admitted.map(number))?;
+        together.bind(event.generation.map(number))?;
+        together.bind(i64::from(event.weight))?;
+        together.bind(event.trace_id.map(|id| id.to_string()))?;
+        together.bind(events::data(event)?)?;
+    }
+    for _ in rows.len() * 17..room * 17 {
+        together.bind(None::<i64>)?;
+    }
+    Ok(statement)
+}
+
+/// The texts that were bound last, by column: most are the same in the next row.
+#[derive(Default)]
+struct Repeated([Option<Arc<str>>; 7]);
+
+impl Repeated {
+    fn of(&mut self, column: usize, text: &str) -> Arc<str> {
+        let Some(last) = self.0.get_mut(column) else { return text.into() };
+        match last {
+            Some(last) if **last == *text => Arc::clone(last),
+            _ => Arc::clone(last.insert(text.into())),
+        }
     }
 }
 
 /// Whole chunks, then halves of what is left, so that there are few different lengths.
 fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut length = ROWS;
+    let mut length = 50;
     std::iter::from_fn(move || {
         while rows.len() < length {
             length /= 2;

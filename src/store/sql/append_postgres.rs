@@ -3,8 +3,8 @@
 use sea_orm::sqlx::{self, postgres::PgQueryResult};
 
 use super::{
-    db::again, events, failure::Failure, gate::Urgency, instances, metrics, row::number,
-    store::SqlStore,
+    db::again, events, failure::Failure, instances, metrics, row::number, store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{EventRecord, MetricBucket, RunId, StoreError, ids::micros};
 
@@ -154,12 +154,7 @@ impl<'a> EventColumns<'a> {
             columns.generation.push(event.generation.map(number));
             columns.weight.push(event.weight.into());
             columns.trace_id.push(event.trace_id.map(|id| id.to_string()));
-            columns.data.push(if event.data.is_empty() {
-                None
-            } else {
-                let data = serde_json::to_string(&event.data);
-                Some(data.map_err(|error| StoreError::invalid("data", error.to_string()))?)
-            });
+            columns.data.push(events::data(event)?);
         }
         Ok(columns)
     }

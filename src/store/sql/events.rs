@@ -16,11 +16,12 @@ use crate::{
 pub(super) const TABLE: &str = "circuit_breaker_events";
 
 /// What [`cells`] gives a row, after the instance.
-const COLUMNS: &str = "sequence, service_name, created_at, event_type, from_state, to_state, \
+pub(super) const COLUMNS: &str = "sequence, service_name, created_at, event_type, from_state, to_state, \
     epoch, version, reason, error_type, error_message, elapsed_micros, admitted, generation, \
     weight, trace_id, additional_data";
 
-const ONCE: &str = " ON CONFLICT (instance, sequence) DO NOTHING";
+/// A row that is there already stays.
+pub(super) const ONCE: &str = " ON CONFLICT (instance, sequence) DO NOTHING";
 
 /// The values of a row, after the instance.
 fn cells(event: &EventRecord) -> [Value; 17] {
@@ -56,15 +57,13 @@ pub(super) fn push_insert(sql: &mut Sql, event: &EventRecord, from: &str) {
     sql.bind_all(cells(event)).push(from).push(ONCE);
 }
 
-/// Inserts events of instances.
-pub(super) fn insert<'a>(events: impl Iterator<Item = (i64, &'a EventRecord)>) -> Sql {
-    let mut sql = Sql::unnamed(format!("INSERT INTO {TABLE} (instance, {COLUMNS}) VALUES "));
-    for (at, (instance, event)) in events.enumerate() {
-        sql.push(if at > 0 { ", (" } else { "(" });
-        sql.bind_all(std::iter::once(instance.into()).chain(cells(event))).push(")");
+/// The data of an event as text; none where there is none.
+pub(super) fn data(event: &EventRecord) -> Result<Option<String>, StoreError> {
+    if event.data.is_empty() {
+        return Ok(None);
     }
-    sql.push(ONCE);
-    sql
+    let data = serde_json::to_string(&event.data);
+    Ok(Some(data.map_err(|error| StoreError::invalid("data", error.to_string()))?))
 }
 
 /// Inserts events whose columns are arrays, the run first, by their runs.

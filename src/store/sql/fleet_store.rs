@@ -5,11 +5,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::{
-    gate::Urgency,
     instances,
     row::number,
     statement::{Dialect as _, Sql},
     store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{ChangeId, FleetStore, InstanceRow, NamedLease, RunId, StoreError, ids::micros};
 

@@ -4,14 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
-/// How urgent a write is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// A transition, or something small that somebody waits for.
-    Transition,
-    /// A batch of history.
-    Batch,
-}
+use super::urgency::Urgency;
 
 /// Lets one write in at a time: transitions in the order they come, batches when no transition
 /// waits. A transition waits for one batch at most.

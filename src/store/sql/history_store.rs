@@ -1,15 +1,15 @@
 //! The history.
 
 use async_trait::async_trait;
-#[cfg(feature = "postgres")]
 use sea_orm::DbBackend;
 
 use super::{
-    events, findings,
-    gate::Urgency,
-    metrics, prune,
+    events, findings, metrics,
+    options::unsupported,
+    prune,
     statement::{Dialect as _, Sql},
     store::SqlStore,
+    urgency::Urgency,
 };
 use crate::store::{
     AlertQuery, AlertRecord, EventQuery, EventRecord, HistoryStore, MAX_PAGE, MetricBucket,
@@ -25,9 +25,11 @@ impl HistoryStore for SqlStore {
             return Ok(0);
         }
         match self.db.backend {
+            #[cfg(feature = "sqlite")]
+            DbBackend::Sqlite => self.append_together(events).await,
             #[cfg(feature = "postgres")]
             DbBackend::Postgres => self.append_columns(events).await,
-            _ => self.append_in_transaction(events).await,
+            other => Err(unsupported(other)),
         }
     }
 
@@ -43,9 +45,11 @@ impl HistoryStore for SqlStore {
             return Ok(());
         }
         match self.db.backend {
+            #[cfg(feature = "sqlite")]
+            DbBackend::Sqlite => self.upsert_together(buckets).await,
             #[cfg(feature = "postgres")]
             DbBackend::Postgres => self.upsert_columns(buckets).await,
-            _ => self.upsert_in_transaction(buckets).await,
+            other => Err(unsupported(other)),
         }
     }
 

@@ -1,9 +1,8 @@
 //! The rows of processes: the small ids of runs, and what each tells of itself.
 
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult};
+use sea_orm::{DbBackend, QueryResult};
 
 use super::{
-    failure::Failure,
     row::{Row, json, number},
     statement::{Dialect as _, Sql},
 };
@@ -16,6 +15,7 @@ const TABLE: &str = "circuit_breaker_instances";
 const KEPT_MICROS: i64 = 30 * 86_400 * 1_000_000;
 
 /// Gives runs their ids where they have none.
+#[cfg(feature = "postgres")]
 pub(super) fn register(backend: DbBackend, runs: &[RunId]) -> Sql {
     let mut sql = Sql::new(format!("INSERT INTO {TABLE} (run, registered_at) VALUES "));
     for (at, run) in runs.iter().enumerate() {
@@ -27,25 +27,13 @@ pub(super) fn register(backend: DbBackend, runs: &[RunId]) -> Sql {
 }
 
 /// Gives a run its id where it has none, which is found out without writing.
-pub(super) fn push_register(sql: &mut Sql, backend: DbBackend, run: RunId) {
-    sql.push("INSERT INTO circuit_breaker_instances (run, registered_at) SELECT ");
+#[cfg(feature = "sqlite")]
+pub(super) fn register_one(backend: DbBackend, run: RunId) -> Sql {
+    let mut sql = Sql::unnamed(format!("INSERT INTO {TABLE} (run, registered_at) SELECT "));
     sql.bind(number(run.get())).push(", ").push(backend.now());
-    sql.push(" WHERE NOT EXISTS (SELECT 1 FROM circuit_breaker_instances WHERE run = ");
+    sql.push(&format!(" WHERE NOT EXISTS (SELECT 1 FROM {TABLE} WHERE run = "));
     sql.bind(number(run.get())).push(")");
-}
-
-/// The id of a run, inside a transaction that keeps others from writing.
-pub(super) async fn id_of<C: ConnectionTrait>(db: &C, run: RunId) -> Result<i64, Failure> {
-    let backend = db.get_database_backend();
-    for _ in 0..2 {
-        let mut select = Sql::new(format!("SELECT id FROM {TABLE} WHERE run = "));
-        select.bind(number(run.get()));
-        if let Some(row) = db.query_one_raw(select.on(backend)).await? {
-            return Ok(row.try_get_by_index(0)?);
-        }
-        db.execute_raw(register(backend, &[run]).on(backend)).await?;
-    }
-    Err(StoreError::corrupt(TABLE, run.to_string(), "is not there after it was written").into())
+    sql
 }
 
 pub(super) fn publish(backend: DbBackend, row: &InstanceRow) -> Result<Sql, StoreError> {

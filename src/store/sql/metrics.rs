@@ -1,15 +1,15 @@
 //! The rows of metric buckets.
 
-use sea_orm::{QueryResult, Value};
+use sea_orm::QueryResult;
+#[cfg(feature = "sqlite")]
+use sea_orm::Value;
 
-use super::{
-    row::{Row, number},
-    statement::Sql,
-};
+use super::{row::Row, statement::Sql};
 use crate::store::{
     CallCounts, LatencySketch, MetricBucket, MetricQuery, PageToken, Resolution, StoreError,
-    ids::micros,
 };
+#[cfg(feature = "sqlite")]
+use {super::row::number, crate::store::ids::micros};
 
 pub(super) const TABLE: &str = "circuit_breaker_metrics";
 
@@ -36,6 +36,7 @@ pub(super) fn last_of_each_key(buckets: &[MetricBucket]) -> Vec<&MetricBucket> {
 }
 
 /// Writes buckets of runs, which fails for a missing value if one of them has no instance yet.
+#[cfg(feature = "sqlite")]
 pub(super) fn upsert<'a>(buckets: impl Iterator<Item = &'a MetricBucket>) -> Sql {
     let mut sql = Sql::unnamed(format!(
         "INSERT INTO {TABLE} (service_name, resolution_seconds, bucket_start, instance, {COUNTS}) \
@@ -70,6 +71,7 @@ pub(super) fn upsert_columns() -> String {
     )
 }
 
+#[cfg(feature = "sqlite")]
 fn counts(bucket: &MetricBucket) -> [Value; 9] {
     let counts = &bucket.counts;
     let latencies = (!bucket.latencies.is_empty())

@@ -36,7 +36,8 @@
 //!
 //! The journal is a write-ahead log. One connection writes, since SQLite lets one write at a time;
 //! transitions go before batches of history, and wait for one batch at most, so batches should be
-//! short: 100 to 250 events each. Any number of processes of one machine may share a file; a lock
+//! short: 100 to 250 events each. The log is copied into the file beside the writes, by a connection of
+//! its own; where writes come one upon the other without a pause it grows to 64 MiB. Any number of processes of one machine may share a file; a lock
 //! that another one holds is waited for. A file on a network drive must not be shared.
 //!
 //! ## Postgres
@@ -47,17 +48,25 @@
 //! A transaction that the application keeps open for long makes
 //! [`load_all`](super::StateStore::load_all) return more than what changed.
 
+#[cfg(feature = "sqlite")]
 mod append;
 #[cfg(feature = "postgres")]
 mod append_postgres;
+#[cfg(feature = "sqlite")]
+mod checkpoint;
 mod db;
 mod events;
 mod failure;
 mod findings;
 mod fleet_store;
+#[cfg(feature = "sqlite")]
 mod gate;
+#[cfg(feature = "sqlite")]
+mod glance;
 mod history_store;
 mod instances;
+#[cfg(feature = "sqlite")]
+mod kept;
 #[cfg(feature = "sqlite")]
 mod mend;
 mod metrics;
@@ -70,11 +79,22 @@ mod row;
 mod same_file;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_writes;
 mod state_store;
 mod statement;
 mod states;
 mod store;
+#[cfg(feature = "postgres")]
+mod swap_postgres;
+#[cfg(feature = "sqlite")]
+mod swap_sqlite;
+#[cfg(feature = "sqlite")]
+mod together;
+mod urgency;
 mod watch;
+#[cfg(feature = "sqlite")]
+mod writer;
 
 pub use self::{
     options::{Durability, SqlStoreBuilder},

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use sea_orm::DbBackend;
+
 use super::store::SqlStore;
 use crate::store::StoreError;
 
@@ -69,7 +71,8 @@ impl SqlStoreBuilder {
     }
 
     /// How often [`watch`](crate::store::StateStore::watch) looks for changes, at least 1 ms: every
-    /// 50 ms on SQLite and every second on Postgres unless set. On Postgres a change is told at once
+    /// 10 ms on SQLite, where it first looks whether the file was written to, and every second on
+    /// Postgres unless set. On Postgres a change is told at once
     /// too (`LISTEN`), unless there is a proxy between that pools transactions.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
@@ -78,7 +81,7 @@ impl SqlStoreBuilder {
     }
 
     /// How many connections are open at most, at least 1: 5 unless set. On SQLite those that read,
-    /// one more writes; on Postgres all but those of [`watch`](crate::store::StateStore::watch).
+    /// others write; on Postgres all but those of [`watch`](crate::store::StateStore::watch).
     #[must_use]
     pub fn max_connections(mut self, connections: u32) -> Self {
         self.max_connections = connections.max(1);
@@ -181,6 +184,13 @@ impl fmt::Debug for SqlStoreBuilder {
             .field("migrate", &self.migrate)
             .finish_non_exhaustive()
     }
+}
+
+pub(super) fn unsupported(backend: DbBackend) -> StoreError {
+    configuration(format!(
+        "the connection is to {} but must be to SQLite or Postgres, with the feature of that name",
+        backend.as_str()
+    ))
 }
 
 pub(super) fn configuration(problem: String) -> StoreError {

@@ -1,6 +1,8 @@
 //! Connections to Postgres.
 
-use std::{sync::Arc, time::Duration};
+#[cfg(feature = "sqlite")]
+use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::{
     DbBackend, SqlxPostgresConnector,
@@ -57,9 +59,11 @@ pub(super) fn server(builder: &SqlStoreBuilder) -> Result<Db, StoreError> {
         writer: connection.clone(),
         readers: connection,
         backend: DbBackend::Postgres,
-        own_writer: false,
+        #[cfg(feature = "sqlite")]
+        sqlite_writer: None,
         timeout: builder.timeout,
         poll_interval: Some(builder.poll_interval.unwrap_or(POLL_INTERVAL)),
+        #[cfg(feature = "sqlite")]
         gate: Arc::default(),
         written: watch::Sender::new(()),
         #[cfg(feature = "sqlite")]

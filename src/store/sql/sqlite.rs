@@ -5,21 +5,26 @@ use std::{sync::Arc, time::Duration};
 use sea_orm::{
     DbBackend, SqlxSqliteConnector,
     sqlx::{
-        ConnectOptions as _, Connection as _,
+        ConnectOptions as _, Connection as _, SqlitePool,
         sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
     },
 };
 use tokio::sync::watch;
 
 use super::{
+    checkpoint,
     db::Db,
     options::{Durability, SqlStoreBuilder, configuration},
     same_file::SameFile,
+    writer::Writer,
 };
 use crate::store::StoreError;
 
-/// How often a watcher looks unless it was set.
+/// How often a watcher of an application's own connection looks.
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// How often one that has a connection of its own does, unless it was set.
+const GLANCE_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How many rows the thread of a connection reads before somebody takes one.
 const ROWS_AHEAD: usize = 1024;
@@ -39,21 +44,25 @@ pub(super) fn file(builder: &SqlStoreBuilder) -> Result<Db, StoreError> {
         Durability::PowerLoss => SqliteSynchronous::Full,
     };
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
+    let options = checkpoint::rarely(options);
     let file = Arc::new(SameFile::new(options.get_filename()));
+    let writes = Writer::own(options.clone(), file.clone());
     let writer = pool(builder, 1, options.clone(), Some(file.clone()));
     let readers = pool(builder, builder.max_connections, options, Some(file.clone()));
+    let [writer, readers] = [writer, readers].map(SqlxSqliteConnector::from_sqlx_sqlite_pool);
     Ok(Db {
-        poll_interval: Some(builder.poll_interval.unwrap_or(POLL_INTERVAL)),
+        poll_interval: Some(builder.poll_interval.unwrap_or(GLANCE_INTERVAL)),
         creates_tables: builder.migrate,
         file: Some(file),
-        ..db(builder, writer, readers)
+        ..db(builder, writes, writer, readers)
     })
 }
 
 /// A database in memory: one connection, which is never closed, since all would be lost with it.
 pub(super) fn memory(builder: &SqlStoreBuilder) -> Result<Db, StoreError> {
-    let only = pool(builder, 1, options(builder)?, None);
-    Ok(db(builder, only.clone(), only))
+    let pool = pool(builder, 1, options(builder)?, None);
+    let only = SqlxSqliteConnector::from_sqlx_sqlite_pool(pool.clone());
+    Ok(db(builder, Writer::Pooled(pool), only.clone(), only))
 }
 
 fn options(builder: &SqlStoreBuilder) -> Result<SqliteConnectOptions, StoreError> {
@@ -75,8 +84,8 @@ fn pool(
     connections: u32,
     options: SqliteConnectOptions,
     file: Option<Arc<SameFile>>,
-) -> sea_orm::DatabaseConnection {
-    let pool = SqlitePoolOptions::new()
+) -> SqlitePool {
+    SqlitePoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(builder.timeout)
         .idle_timeout(None)
@@ -90,12 +99,12 @@ fn pool(
                 .is_none_or(|file| file.is_open_in(usage.age) && !connection.is_in_transaction());
             Box::pin(async move { Ok(good) })
         })
-        .connect_lazy_with(options);
-    SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)
+        .connect_lazy_with(options)
 }
 
 fn db(
     builder: &SqlStoreBuilder,
+    writes: Writer,
     writer: sea_orm::DatabaseConnection,
     readers: sea_orm::DatabaseConnection,
 ) -> Db {
@@ -103,7 +112,7 @@ fn db(
         writer,
         readers,
         backend: DbBackend::Sqlite,
-        own_writer: true,
+        sqlite_writer: Some(Arc::new(writes)),
         timeout: builder.timeout,
         poll_interval: None,
         gate: Arc::default(),

@@ -21,6 +21,7 @@ impl Sql {
 
     /// A statement for SQLite with many parameters: it looks a named one up among all that have
     /// names, one after the other, so that hundreds cost more than the rows they are for.
+    #[cfg(feature = "sqlite")]
     pub(super) fn unnamed(text: impl Into<String>) -> Self {
         Self { unnamed: true, ..Self::new(text) }
     }
@@ -61,6 +62,11 @@ impl Sql {
             self.push(" AND ").push(column).push(" < ").bind(range.until.as_micros());
         }
         self
+    }
+
+    #[cfg(feature = "sqlite")]
+    pub(super) fn into_parts(self) -> (String, Vec<Value>) {
+        (self.text, self.values)
     }
 
     pub(super) fn on(self, backend: DbBackend) -> Statement {

@@ -6,10 +6,12 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::sync::watch;
 use tower_breaker_migration::Migrator;
 
+#[cfg(feature = "sqlite")]
+use super::writer::Writer;
 use super::{
     db::{Db, again},
     failure::Failure,
-    options::{SqlStoreBuilder, Target, configuration},
+    options::{SqlStoreBuilder, Target, configuration, unsupported},
 };
 use crate::store::StoreError;
 
@@ -38,9 +40,9 @@ impl SqlStore {
         SqlStoreBuilder::new(url.into())
     }
 
-    /// A store on a connection that the application has already. It is used as it is configured: a
-    /// pool that logs statements logs those of the store, and a pool of one connection lets one
-    /// operation through at a time. Operations take 5 s at most. A watcher on Postgres makes itself a
+    /// A store on a connection that the application has already. Its pool is used as it is configured:
+    /// one that logs statements logs those of the store, and one of one connection lets one operation
+    /// through at a time. A metric callback of sea-orm is not told of what goes past sea-orm. Operations take 5 s at most. A watcher on Postgres makes itself a
     /// connection of its own.
     ///
     /// What a store does for a SQLite file that it opened itself is left to whoever made the pool: a
@@ -59,19 +61,16 @@ impl SqlStore {
             DbBackend::Sqlite => super::sqlite::POLL_INTERVAL,
             #[cfg(feature = "postgres")]
             DbBackend::Postgres => super::postgres::POLL_INTERVAL,
-            other => {
-                return Err(configuration(format!(
-                    "the connection is to {} but must be to SQLite or Postgres, with the feature \
-                     of that name",
-                    other.as_str()
-                )));
-            }
+            other => return Err(unsupported(other)),
         };
         Ok(Self::of(Db {
             backend,
-            own_writer: false,
+            #[cfg(feature = "sqlite")]
+            sqlite_writer: (backend == DbBackend::Sqlite)
+                .then(|| Arc::new(Writer::Pooled(connection.get_sqlite_connection_pool().clone()))),
             timeout,
             poll_interval: Some(poll_interval),
+            #[cfg(feature = "sqlite")]
             gate: Arc::default(),
             written: watch::Sender::new(()),
             #[cfg(feature = "sqlite")]
@@ -152,6 +151,10 @@ impl SqlStore {
     /// [`StoreError::Unavailable`] if that takes longer than an operation may.
     pub async fn close(&self) -> Result<(), StoreError> {
         let closing = async {
+            #[cfg(feature = "sqlite")]
+            if let Some(writer) = &self.db.sqlite_writer {
+                writer.close().await;
+            }
             self.db.readers.close_by_ref().await?;
             self.db.writer.close_by_ref().await?;
             #[cfg(feature = "postgres")]

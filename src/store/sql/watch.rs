@@ -16,6 +16,8 @@ use futures_util::{
 };
 use tokio::sync::watch;
 
+#[cfg(feature = "sqlite")]
+use super::glance::Glance;
 use super::{db::Db, states};
 use crate::{
     name::ServiceName,
@@ -29,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// only says when to look: an interval, a write of this process, or a notification of Postgres.
 pub(super) fn stream(db: Arc<Db>) -> BoxStream<'static, ChangeHint> {
     let watcher = Watcher {
+        #[cfg(feature = "sqlite")]
+        glance: db.sqlite_writer.as_ref().and_then(|it| it.another()).map(Glance::new),
         written: db.written.subscribe(),
         db,
         hints: VecDeque::new(),
@@ -57,6 +61,8 @@ struct Watcher {
     /// How often another file was in the place of the database at the last look.
     replaced: u64,
     pause: Duration,
+    #[cfg(feature = "sqlite")]
+    glance: Option<Glance>,
     #[cfg(feature = "postgres")]
     listener: Option<sea_orm::sqlx::postgres::PgListener>,
 }
@@ -124,6 +130,11 @@ impl Watcher {
     /// Waits until there may be something to find.
     async fn wait(&mut self) {
         let Self { db, written, .. } = self;
+        #[cfg(feature = "sqlite")]
+        if let (Some(interval), Some(glance)) = (db.poll_interval, &mut self.glance) {
+            select(pin!(glance.committed(db, interval)), pin!(written.changed())).await;
+            return;
+        }
         let interval = async {
             match db.poll_interval {
                 Some(interval) => tokio::time::sleep(interval).await,
