@@ -54,6 +54,10 @@ pub mod retry;
 pub mod service;
 pub mod store;
 
+/// Goes through all interleavings of a model, for the crate's own tests. Not part of what is promised.
+#[cfg(any(test, feature = "test-util"))]
+#[doc(hidden)]
+pub mod explore;
 mod name;
 mod sync;
 

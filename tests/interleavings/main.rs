@@ -1,5 +1,4 @@
 //! The rules that processes agree by, through all interleavings of a few of them with what can go
 //! wrong. Each known broken rule is rejected, by the invariant that is meant for it.
 
-mod explore;
 mod tiered;

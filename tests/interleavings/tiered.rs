@@ -2,13 +2,12 @@
 
 use tower_breaker::{
     circuit::Version,
+    explore::{Explored, Model, Outcome, explore},
     store::{
         ChangeId, Lane,
         tiered::rule::{Answer, Ask, Held, Kept, Seen, Tier, Variant, Verdict, Work, Write},
     },
 };
-
-use crate::explore::{Explored, Model, Outcome, explore};
 
 const PROCESSES: usize = 3;
 /// Changes: that of the start, and those of the processes' writes.

@@ -15,6 +15,7 @@ pub(crate) struct Layer {
 pub(crate) const LAYERS: &[Layer] = &[
     layer("name", &[]),
     layer("sync", &[]),
+    layer("explore", &[]),
     Layer { name: "circuit", imports: &[], barred: IMPURE },
     layer("breaker", &["name", "sync", "circuit"]),
     layer("error", &["name", "circuit", "breaker"]),
@@ -25,7 +26,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     layer("grpc", &["breaker", "classify", "service"]),
     layer("store", &["name", "circuit"]),
     layer("journal", &["name", "circuit", "breaker", "store"]),
-    layer("fleet", &["name", "circuit", "breaker", "store"]),
+    layer("fleet", &["name", "explore", "circuit", "breaker", "store"]),
     layer("analysis", &["name", "circuit", "store"]),
     layer("alert", &["name", "circuit", "breaker"]),
     layer(

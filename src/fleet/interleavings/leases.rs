@@ -2,10 +2,10 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use super::explore::{Explored, Model, Outcome, explore};
 use crate::{
     breaker::ServiceName,
     circuit::{Moment, State, Version},
+    explore::{Explored, Model, Outcome, explore},
     fleet::{
         lease::{Claim, Held, Sighting, Upkeep, claim},
         merge::{Basis, StateChange, Step as Merged, state_step},

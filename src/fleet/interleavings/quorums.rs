@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::explore::{Explored, Model, Outcome, explore};
 use crate::{
     breaker::ServiceName,
     circuit::Version,
+    explore::{Explored, Model, Outcome, explore},
     fleet::quorum::{FAILED_HOLDERS, Failed, failed, tally},
     store::{Extra, InstanceRow, RunId, Timestamp, Vote},
 };

@@ -8,13 +8,16 @@ use std::{
 };
 
 /// What comes of a step, or the name of the invariant that it breaks.
-pub(crate) type Outcome<S> = Result<S, &'static str>;
+pub type Outcome<S> = Result<S, &'static str>;
 
 /// What can happen, one step at a time.
-pub(crate) trait Model {
+pub trait Model {
+    /// What can be told apart.
     type State: Clone + Debug + Eq + Hash;
+    /// One thing that can happen.
     type Step: Copy + Debug;
 
+    /// Where it begins.
     fn start(&self) -> Self::State;
 
     /// The steps that can be taken from a state.
@@ -26,18 +29,21 @@ pub(crate) trait Model {
 
 /// What was found.
 #[derive(Debug)]
-pub(crate) struct Explored {
-    pub(crate) states: usize,
-    pub(crate) steps: usize,
-    pub(crate) ends: usize,
+pub struct Explored {
+    /// The states that were come to.
+    pub states: usize,
+    /// The steps between them.
+    pub steps: usize,
+    /// The states from which there is no step.
+    pub ends: usize,
     /// The invariant that was broken, and how it came to that.
-    pub(crate) broken: Option<(&'static str, String)>,
+    pub broken: Option<(&'static str, String)>,
 }
 
 /// Goes through all states, or until an invariant is broken.
 ///
 /// States are told apart by 64 bits of a hash, so that millions of them fit into memory.
-pub(crate) fn explore<M: Model>(model: &M) -> Explored {
+pub fn explore<M: Model>(model: &M) -> Explored {
     let hasher = RandomState::new();
     let start = model.start();
     let mut from: HashMap<u64, Option<(u64, M::Step)>> = HashMap::new();
