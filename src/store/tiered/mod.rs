@@ -73,6 +73,7 @@ mod health;
 mod kept;
 mod reads;
 mod recover;
+#[doc(hidden)]
 pub mod rule;
 mod shared;
 mod state;
