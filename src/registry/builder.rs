@@ -89,7 +89,7 @@ impl RegistryBuilder {
     }
 
     /// Where the processes tell each other of themselves: votes and windows. Needed for a
-    /// [quorum](Scope::Fleet) above one and for [`share_windows`](Self::share_windows), and for
+    /// [quorum](crate::registry::Scope::Fleet) above one and for [`share_windows`](Self::share_windows), and for
     /// nothing else. Default: nowhere.
     pub fn fleet_store(mut self, fleet: Arc<dyn FleetStore>) -> Self {
         self.fleet = Some(fleet);

@@ -11,7 +11,7 @@
 //! - Each lane says which write in its past was last [offered to both](Seen::root), or made on one of
 //!   them alone. So what the cache took without the durable store is known to have been decided with
 //!   what that has in sight, or not; where not, it does not erase the lanes that people write.
-//! - [`repair`] is the one next thing to do about two tiers that differ.
+//! - `repair` is the one next thing to do about two tiers that differ.
 
 mod held;
 mod repair;
