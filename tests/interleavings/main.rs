@@ -3,4 +3,6 @@
 
 #![cfg(feature = "test-util")]
 
+mod model;
 mod tiered;
+mod world;

@@ -13,12 +13,16 @@
 //!   what that has in sight, or not; where not, it does not erase the lanes that people write.
 //! - `repair` is the one next thing to do about two tiers that differ.
 
+mod answers;
+mod decide;
 mod held;
 mod repair;
+mod words;
 mod write;
 
 pub use self::{
     held::{Held, Seen, Tier, Variant},
     repair::{Repair, Source, Why, repair},
-    write::{Answer, Ask, Kept, Verdict, Work, Write},
+    words::{Answer, Ask, Kept, Verdict, Work},
+    write::Write,
 };

@@ -2,121 +2,13 @@
 
 use super::{
     held::{Held, Seen, Tier, Variant},
-    repair::{Repair, Source, Why, above, repair},
+    repair::{Repair, Source, Why},
+    words::{Answer, Ask, Verdict, Work},
 };
-use crate::{
-    circuit::Version,
-    store::{ChangeId, Lane},
-};
-
-/// How many steps may bring tiers up before it is given up: others keep changing them.
-const REPAIRS: u32 = 32;
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Work {
-    /// A lane is written.
-    Swap {
-        /// Which.
-        lane: Lane,
-        /// The version that the writer read. None: nothing was there.
-        expected: Option<Version>,
-        /// The change that it read under that version, if it is known.
-        read: Option<ChangeId>,
-        /// The version that it proposes.
-        next: Version,
-        /// Its own change.
-        change: ChangeId,
-    },
-    /// The record is removed.
-    Remove {
-        /// The lane whose version is expected.
-        lane: Lane,
-        /// The version that was read.
-        expected: Option<Version>,
-    },
-    /// The tiers are made to agree.
-    Settle {
-        /// What this process wrote without the durable store.
-        kept: Option<Kept>,
-    },
-}
-
-/// A write that this process made without the durable store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Kept {
-    /// The lane.
-    pub lane: Lane,
-    /// What it wrote.
-    pub seen: Seen,
-    /// The change that it took the place of: anything else was decided by somebody else since.
-    pub base: ChangeId,
-}
-
-/// What is asked for next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Ask {
-    /// What a tier has.
-    Look(Tier),
-    /// A lane is to be written if it has the expected version.
-    Swap {
-        /// Where.
-        tier: Tier,
-        /// Which.
-        lane: Lane,
-        /// What is there.
-        expected: Option<Version>,
-        /// What is there then.
-        seen: Seen,
-        /// Where the content comes from.
-        from: Source,
-    },
-    /// The record is to be removed.
-    Remove {
-        /// Where.
-        tier: Tier,
-        /// Which lane has to have the version.
-        lane: Lane,
-        /// What is there.
-        expected: Option<Version>,
-    },
-    /// Nothing: it is over.
-    End(Verdict),
-}
-
-/// What came back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Answer {
-    /// What the tier has.
-    Held(Held),
-    /// It was written.
-    Accepted,
-    /// Something else was there.
-    Refused,
-    /// The tier cannot be reached, or did not answer: it may have been written.
-    Failed,
-}
-
-/// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Every tier that could be reached took it.
-    Committed {
-        /// The version that it has.
-        version: Version,
-        /// The tier that has not got it.
-        owed: Option<Tier>,
-    },
-    /// Somebody else was first.
-    Conflict,
-    /// No tier could be reached, or they went on changing.
-    Unavailable,
-    /// The tiers that could be reached agree.
-    Settled,
-}
+use crate::{circuit::Version, store::Lane};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Step {
+pub(super) enum Step {
     Look(Tier),
     Repair(Repair),
     First,
@@ -129,14 +21,14 @@ enum Step {
 /// One write, as a machine that says what to ask and is told the answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Write {
-    work: Work,
-    variant: Variant,
-    reach: [bool; 2],
-    held: [Held; 2],
-    step: Step,
+    pub(super) work: Work,
+    pub(super) variant: Variant,
+    pub(super) reach: [bool; 2],
+    pub(super) held: [Held; 2],
+    pub(super) step: Step,
     /// A tier took it that another one refused.
-    lost: bool,
-    repairs: u32,
+    pub(super) lost: bool,
+    pub(super) repairs: u32,
 }
 
 impl Write {
@@ -237,7 +129,7 @@ impl Write {
     // ===== what is asked =====
 
     /// The tier that is written first, of those that are reached.
-    fn first(&self) -> Tier {
+    pub(super) fn first(&self) -> Tier {
         let first = match self.variant {
             Variant::DurableDecides | Variant::DurableFirst => Tier::Durable,
             _ => Tier::Cache,
@@ -246,7 +138,7 @@ impl Write {
     }
 
     /// The version that is written: without the durable store, of a new epoch.
-    fn version(&self) -> Version {
+    pub(super) fn version(&self) -> Version {
         let Work::Swap { next, .. } = self.work else { return Version::default() };
         if self.reaches(Tier::Durable) {
             next
@@ -255,7 +147,7 @@ impl Write {
         }
     }
 
-    fn put(&self, tier: Tier) -> Ask {
+    pub(super) fn put(&self, tier: Tier) -> Ask {
         match self.work {
             Work::Swap { lane, change, .. } => {
                 let version = self.version();
@@ -285,175 +177,12 @@ impl Write {
             Work::Settle { .. } => Ask::End(Verdict::Settled),
         }
     }
-
-    // ===== what an answer means =====
-
-    fn first_answered(&mut self, answer: Answer) {
-        let tier = self.first();
-        match answer {
-            Answer::Accepted => {
-                let other = tier.other();
-                if !self.reaches(other) {
-                    return self.commit(Some(other));
-                }
-                self.wrote(tier);
-                self.step = Step::Second;
-            }
-            Answer::Refused | Answer::Held(_) => self.end(Verdict::Conflict),
-            Answer::Failed => {
-                self.reach[tier as usize] = false;
-                if self.reaches(tier.other()) {
-                    self.step = Step::First;
-                } else {
-                    self.end(Verdict::Unavailable);
-                }
-            }
-        }
-    }
-
-    fn second_answered(&mut self, answer: Answer) {
-        let tier = self.first().other();
-        if self.variant == Variant::DurableDecides {
-            return self.commit(None);
-        }
-        match answer {
-            Answer::Accepted => self.commit(None),
-            Answer::Refused | Answer::Held(_) => self.lose(),
-            Answer::Failed => {
-                self.reach[tier as usize] = false;
-                let is_swap = matches!(self.work, Work::Swap { .. });
-                if is_swap && tier == Tier::Durable {
-                    self.step = Step::Lift;
-                } else {
-                    self.commit(Some(tier));
-                }
-            }
-        }
-    }
-
-    /// Notes what a tier has since it took the write.
-    fn wrote(&mut self, tier: Tier) {
-        let held = match self.put(tier) {
-            Ask::Swap { lane, seen, .. } => self.held(tier).with(lane, seen),
-            _ => self.held(tier).removed(),
-        };
-        self.held[tier as usize] = held;
-    }
-
-    fn commit(&mut self, owed: Option<Tier>) {
-        self.end(Verdict::Committed { version: self.version(), owed });
-    }
-
-    fn lose(&mut self) {
-        self.lost = true;
-        self.look();
-    }
-
-    fn end(&mut self, verdict: Verdict) {
-        self.step = Step::End(verdict);
-    }
-
-    /// Looks again at the tiers that are reached.
-    fn look(&mut self) {
-        self.repairs += 1;
-        if self.reaches(Tier::Cache) {
-            self.step = Step::Look(Tier::Cache);
-        } else if self.reaches(Tier::Durable) {
-            self.step = Step::Look(Tier::Durable);
-        } else {
-            self.decide();
-        }
-    }
-
-    /// What is next, with what the tiers have.
-    fn decide(&mut self) {
-        let given_up = if self.lost { Verdict::Conflict } else { Verdict::Unavailable };
-        if self.reach == [false; 2] || self.repairs > REPAIRS {
-            return self.end(given_up);
-        }
-        if let Some(step) = self.difference().or_else(|| self.put_back()) {
-            self.repairs += 1;
-            self.step = Step::Repair(step);
-            return;
-        }
-        let (lane, expected, read) = match self.work {
-            Work::Settle { .. } => return self.end(Verdict::Settled),
-            Work::Swap { lane, expected, read, .. } => (lane, expected, read),
-            Work::Remove { lane, expected } => (lane, expected, None),
-        };
-        let current = self.current();
-        let seen = current.seen(lane);
-        if self.lost {
-            let mine = match self.work {
-                // Others may have brought it up already, and written the next one.
-                Work::Swap { change, .. } => {
-                    [seen.change, seen.root, seen.before].contains(&change)
-                }
-                // Others may have brought the removal up already.
-                Work::Remove { .. } => !current.is_record(),
-                Work::Settle { .. } => false,
-            };
-            return self.end(if mine {
-                Verdict::Committed { version: seen.version, owed: None }
-            } else {
-                Verdict::Conflict
-            });
-        }
-        let other_change =
-            read.is_some_and(|read| read != seen.change) && self.variant != Variant::VersionsOnly;
-        let nothing_to_remove = matches!(self.work, Work::Remove { .. }) && !current.is_record();
-        if current.version(lane) != expected || other_change || nothing_to_remove {
-            return self.end(Verdict::Conflict);
-        }
-        self.step = Step::First;
-    }
-
-    /// What the tiers that are reached have, once they agree.
-    fn current(&self) -> Held {
-        let held = |tier: Tier| if self.reaches(tier) { *self.held(tier) } else { Held::Missing };
-        let (cache, durable) = (held(Tier::Cache), held(Tier::Durable));
-        match (cache, durable) {
-            (Held::Missing, _) => durable,
-            (Held::Tombstone(of_cache), Held::Tombstone(of_durable)) => {
-                let mut versions = of_cache;
-                for (version, other) in versions.iter_mut().zip(of_durable) {
-                    *version = (*version).max(other);
-                }
-                Held::Tombstone(versions)
-            }
-            _ => cache,
-        }
-    }
-
-    fn difference(&self) -> Option<Repair> {
-        if self.reach != [true; 2] {
-            return None;
-        }
-        let (cache, durable) = (self.held(Tier::Cache), self.held(Tier::Durable));
-        repair(cache, durable, self.variant)
-    }
-
-    /// What this process keeps is put back where the tiers have lost it, that is, have again what it
-    /// took the place of, or nothing.
-    fn put_back(&self) -> Option<Repair> {
-        let Work::Settle { kept: Some(kept) } = self.work else { return None };
-        let Kept { lane, seen, base } = kept;
-        let current = self.current();
-        let now = current.seen(lane);
-        if now.change == seen.change || (current != Held::Missing && now.change != base) {
-            return None;
-        }
-        let tier = if self.reaches(Tier::Cache) { Tier::Cache } else { Tier::Durable };
-        let version = seen.version.max(above(now.version));
-        let expected = self.held(tier).version(lane);
-        let seen = Seen { version, ..seen };
-        Some(Repair::Copy { tier, lane, expected, seen, from: Source::Kept, why: Why::Behind })
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::words::Kept, *};
+    use crate::store::ChangeId;
 
     const LANE: Lane = Lane::State;
 
@@ -487,7 +216,7 @@ mod tests {
         }
     }
 
-    fn end(asked: &[Ask]) -> Verdict {
+    pub(super) fn end(asked: &[Ask]) -> Verdict {
         match asked.last() {
             Some(Ask::End(verdict)) => *verdict,
             other => panic!("no end: {other:?}"),
