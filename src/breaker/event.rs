@@ -4,12 +4,13 @@ use std::{
     error::Error,
     fmt,
     num::NonZeroU128,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use tokio::sync::broadcast;
 
-use super::{Rejected, ServiceName};
+use super::{Cause, Rejected, ServiceName};
 use crate::circuit::{OutcomeKind, Transition};
 
 /// Something that happened to a breaker.
@@ -24,6 +25,9 @@ pub struct Event {
     pub kind: EventKind,
     /// The trace that a call belonged to, where an observer [finds](Observer::trace_id) it.
     pub trace_id: Option<NonZeroU128>,
+    /// What a call failed with, where the one who ended it says so: a classifier, by
+    /// [`describe`](crate::Classify::describe).
+    pub cause: Option<Arc<Cause>>,
 }
 
 /// What happened.

@@ -43,7 +43,7 @@ impl Observer for JournalObserver {
             _ => return,
         };
         let slot = Slot::new(event.service.clone(), Timestamp::from(event.at), what);
-        shared.push(slot.traced(event.trace_id));
+        shared.push(slot.traced(event.trace_id).with_cause(event.cause.clone()));
     }
 
     fn wants_rejections(&self) -> bool {
