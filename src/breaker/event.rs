@@ -44,7 +44,11 @@ pub enum EventKind {
     /// [`Gate::Granted`](crate::circuit::Gate::Granted). Told once until it is answered.
     GrantRequested,
     /// New settings were put in force.
-    SettingsChanged,
+    SettingsChanged {
+        /// They are live settings that a registry shares: whoever set them commits an event of it,
+        /// with who and what.
+        shared: bool,
+    },
     /// Events were dropped, because observers took longer than events came: 1,024 wait at most.
     Dropped {
         /// How many since the event before this one.

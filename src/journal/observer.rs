@@ -31,7 +31,9 @@ impl Observer for JournalObserver {
                 }
                 What::Transition(Box::new(*transition))
             }
-            EventKind::SettingsChanged => What::Settings,
+            // Told by the one who commits them.
+            EventKind::SettingsChanged { shared: true } if !shared.options.transitions => return,
+            EventKind::SettingsChanged { .. } => What::Settings,
             EventKind::Panicked { what, message } => {
                 What::Panic(Box::new((*what, message.clone())))
             }

@@ -125,8 +125,8 @@ impl JournalOptions {
         self
     }
 
-    /// Whether the observer writes state changes and overrides too. Default false: with a
-    /// coordinator they are part of the write that commits them.
+    /// Whether the observer writes state changes, overrides and live settings of a registry too.
+    /// Default false: with a coordinator they are part of the write that commits them.
     pub fn transitions(mut self, written: bool) -> Self {
         self.transitions = written;
         self
