@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Handle,
+    Describe, Handle,
     core::{GateWord, UNREAD},
 };
 use crate::circuit::{Outcome, Standing};
@@ -43,12 +43,20 @@ impl AnsweredCall {
 
     /// Ends the call with an outcome.
     pub(crate) fn record(self, outcome: Outcome) {
-        // A start as long ago as the call took: what came after the answer is not its time.
-        let start = match self.took {
+        self.handle.finish(self.gate, self.start(), 0, outcome);
+    }
+
+    /// The same; `describe` says what the call failed with.
+    pub(crate) fn record_with(self, outcome: Outcome, describe: Describe<'_>) {
+        self.handle.finish_described(self.gate, self.start(), 0, outcome, describe);
+    }
+
+    /// A start as long ago as the call took: what came after the answer is not its time.
+    fn start(&self) -> u64 {
+        match self.took {
             UNREAD => UNREAD,
             took => self.handle.ticks().saturating_sub(took),
-        };
-        self.handle.finish(self.gate, start, 0, outcome);
+        }
     }
 }
 
@@ -56,13 +64,13 @@ impl Handle {
     /// Books an outcome that no call in flight stands for, as that of a call that was admitted and
     /// ended at once. Does nothing where no call is admitted: this one must not begin a probing
     /// round, and a round that is full has its verdict from others.
-    pub(crate) fn book_apart(self: &Arc<Self>, outcome: Outcome) {
+    pub(crate) fn book_apart(self: &Arc<Self>, outcome: Outcome, describe: Describe<'_>) {
         let admits = matches!(
             self.circuit().gate().standing(),
             Standing::Closed | Standing::MetricsOnly | Standing::Disabled | Standing::HasProbes
         );
         if admits && let Ok(permit) = self.acquire() {
-            permit.unmeasured().record(outcome);
+            permit.unmeasured().record_with(outcome, describe);
         }
     }
 }

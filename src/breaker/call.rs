@@ -11,7 +11,7 @@ use std::{
 
 use pin_project_lite::pin_project;
 
-use super::{Breaker, Permit, PollGuard, Rejected, UserCode, hub::report_panic};
+use super::{Breaker, Cause, Permit, PollGuard, Rejected, UserCode, hub::report_panic};
 use crate::circuit::Outcome;
 
 impl Breaker {
@@ -52,13 +52,50 @@ impl Breaker {
         C: FnOnce(Result<&T, &E>) -> O,
         O: Into<Outcome>,
     {
+        self.call_described(f, classify, |result| result.err().map(|_| Cause::of_type::<E>())).await
+    }
+
+    /// As [`call_with`](Self::call_with); `describe` says what a call failed with.
+    ///
+    /// It is asked only about results that `classify` calls failures, and only if somebody is told
+    /// of them: by an observer, a subscriber or a journal. If it panics, nothing is said. Without
+    /// it, the name of the type of an error is all that is said.
+    ///
+    /// ```
+    /// # use tower_breaker::{Breaker, breaker::Cause};
+    /// # async fn example(breaker: Breaker) {
+    /// let stock = breaker
+    ///     .call_described(
+    ///         async || tokio::fs::read("stock").await,
+    ///         |result| result.is_err(),
+    ///         |result| result.err().map(Cause::of),
+    ///     )
+    ///     .await;
+    /// # }
+    /// ```
+    ///
+    /// # Errors, cancel safety, panics
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_described<F, T, E, C, O, D>(
+        &self,
+        f: F,
+        classify: C,
+        describe: D,
+    ) -> Result<T, CallError<E>>
+    where
+        F: AsyncFnOnce() -> Result<T, E>,
+        C: FnOnce(Result<&T, &E>) -> O,
+        O: Into<Outcome>,
+        D: FnOnce(Result<&T, &E>) -> Option<Cause>,
+    {
         let mut permit = self.immediate().map_err(CallError::Rejected)?;
         let guard = PollGuard::new(&mut permit);
         let call = f();
         guard.release();
         let (permit, result) = Guarded { call, permit }.await;
         let outcome = judged(&permit, || classify(result.as_ref()).into());
-        permit.record(outcome);
+        permit.record_with(outcome, || describe(result.as_ref()));
         result.map_err(CallError::Inner)
     }
 }

@@ -4,12 +4,13 @@ use std::{
     error::Error,
     fmt,
     num::NonZeroU128,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
 use tokio::sync::broadcast;
 
-use super::{Rejected, ServiceName};
+use super::{Cause, Rejected, ServiceName};
 use crate::circuit::{OutcomeKind, Transition};
 
 /// Something that happened to a breaker.
@@ -24,6 +25,9 @@ pub struct Event {
     pub kind: EventKind,
     /// The trace that a call belonged to, where an observer [finds](Observer::trace_id) it.
     pub trace_id: Option<NonZeroU128>,
+    /// What a call failed with, where the one who ended it says so: a classifier, by
+    /// [`describe`](crate::Classify::describe).
+    pub cause: Option<Arc<Cause>>,
 }
 
 /// What happened.
@@ -40,7 +44,11 @@ pub enum EventKind {
     /// [`Gate::Granted`](crate::circuit::Gate::Granted). Told once until it is answered.
     GrantRequested,
     /// New settings were put in force.
-    SettingsChanged,
+    SettingsChanged {
+        /// They are live settings that a registry shares: whoever set them commits an event of it,
+        /// with who and what.
+        shared: bool,
+    },
     /// Events were dropped, because observers took longer than events came: 1,024 wait at most.
     Dropped {
         /// How many since the event before this one.

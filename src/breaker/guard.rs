@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::Permit;
+use super::{Cause, Permit};
 use crate::circuit::Outcome;
 
 /// Holds a permit while the call it belongs to is made or polled. Dropped during unwinding, it
@@ -28,6 +28,6 @@ impl<'a> PollGuard<'a> {
 impl Drop for PollGuard<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.take().record(Outcome::FAILURE);
+        self.0.take().record_with(Outcome::FAILURE, || Some(Cause::new("panic")));
     }
 }

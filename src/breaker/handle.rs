@@ -268,10 +268,11 @@ impl Handle {
 
     pub(crate) fn configure(
         &self,
+        shared: bool,
         op: impl FnOnce(&mut Circuit, crate::circuit::Moment, &mut crate::circuit::Transitions),
     ) {
         self.followed_up(|on| self.circuit().configure(self.lane(), on, op));
-        self.hub.push(&self.service, EventKind::SettingsChanged);
+        self.hub.push(&self.service, EventKind::SettingsChanged { shared });
         self.hub.tell();
     }
 

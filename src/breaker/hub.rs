@@ -15,11 +15,11 @@ use std::{
 use tokio::sync::broadcast;
 
 use super::{
-    ServiceName,
+    Cause, ServiceName,
     clock::ClockSource,
     event::{CallRecord, Event, EventKind, Events, Observer, UserCode},
 };
-use crate::circuit::{State, Transition};
+use crate::circuit::{OutcomeKind, State, Transition};
 
 /// How many events a subscriber may be behind.
 const CAPACITY: usize = 256;
@@ -29,6 +29,9 @@ const AT_ONCE: u32 = 256;
 
 /// How many events may wait to be told.
 const WAITING: usize = 1024;
+
+/// Says what a call failed with. Asked at most once, outside every lock, where somebody is told.
+pub(crate) type Describe<'a> = &'a mut dyn FnMut() -> Option<Cause>;
 
 /// What the breakers of one builder share: their clock, and whom they tell.
 pub(crate) struct Hub {
@@ -77,8 +80,8 @@ impl Outbox {
         } else if let Some(Event { kind: EventKind::Dropped { events }, .. }) = &mut self.dropped {
             *events += 1;
         } else {
-            self.dropped =
-                Some(Event { kind: EventKind::Dropped { events: 1 }, trace_id: None, ..event });
+            let kind = EventKind::Dropped { events: 1 };
+            self.dropped = Some(Event { kind, trace_id: None, cause: None, ..event });
         }
     }
 
@@ -134,7 +137,16 @@ impl Hub {
     }
 
     /// Pushes what came of a call, on the thread that ended it.
-    pub(super) fn push_call(&self, service: &ServiceName, record: CallRecord) {
+    pub(super) fn push_call(
+        &self,
+        service: &ServiceName,
+        record: CallRecord,
+        describe: Describe<'_>,
+    ) {
+        let mut cause = None;
+        if matches!(record.outcome, OutcomeKind::Failure | OutcomeKind::RateOnly) {
+            self.guard(UserCode::Classifier, service, || cause = describe().map(Arc::new));
+        }
         let mut trace_id = None;
         for Told { observer, .. } in &self.observers {
             self.guard(UserCode::Observer, service, || trace_id = observer.trace_id());
@@ -142,15 +154,22 @@ impl Hub {
                 break;
             }
         }
-        self.push_traced(service, EventKind::Call(record), trace_id);
+        self.push_event(service, EventKind::Call(record), trace_id, cause);
     }
 
     pub(super) fn push(&self, service: &ServiceName, kind: EventKind) {
-        self.push_traced(service, kind, None);
+        self.push_event(service, kind, None, None);
     }
 
-    fn push_traced(&self, service: &ServiceName, kind: EventKind, trace_id: Option<NonZeroU128>) {
-        let event = Event { service: service.clone(), at: self.clock.wall(), kind, trace_id };
+    fn push_event(
+        &self,
+        service: &ServiceName,
+        kind: EventKind,
+        trace_id: Option<NonZeroU128>,
+        cause: Option<Arc<Cause>>,
+    ) {
+        let (service, at) = (service.clone(), self.clock.wall());
+        let event = Event { service, at, kind, trace_id, cause };
         let mut outbox = self.outbox();
         outbox.push(event);
         self.pending.store(outbox.len(), Ordering::Release);

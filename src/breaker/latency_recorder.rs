@@ -55,15 +55,20 @@ impl Handle {
     #[inline(never)]
     pub(super) fn finish_measured(&self, gate: GateWord, start: u64, outcome: Outcome) {
         let now = self.ticks();
+        self.keep_latency(start, now, outcome);
+        let plain = outcome.is_plain_success();
+        if !(plain && self.circuit().succeed_at(self.lane(), gate, start, now)) {
+            self.book(gate, start, outcome, &mut || None);
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn keep_latency(&self, start: u64, now: u64, outcome: Outcome) {
         if let Some((kept, lane)) = self.latencies()
             && let Some(recorder) = kept.get()
             && outcome.kind() != OutcomeKind::Ignored
         {
             recorder.record(lane, now.saturating_sub(start));
-        }
-        let plain = outcome.is_plain_success();
-        if !(plain && self.circuit().succeed_at(self.lane(), gate, start, now)) {
-            self.book(gate, start, outcome);
         }
     }
 

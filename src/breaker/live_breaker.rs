@@ -211,8 +211,16 @@ impl Breaker {
     /// Puts new settings in force without losing the window: see
     /// [`Circuit::configure`](crate::circuit::Circuit::configure).
     pub fn configure(&self, settings: impl Into<Arc<Settings>>) {
-        let settings = settings.into();
-        self.handle.configure(|circuit, now, _| circuit.configure(settings, now));
+        self.put_in_force(settings.into(), false);
+    }
+
+    /// The same with live settings that a registry shares.
+    pub(crate) fn configure_shared(&self, settings: Settings) {
+        self.put_in_force(settings.into(), true);
+    }
+
+    fn put_in_force(&self, settings: Arc<Settings>, shared: bool) {
+        self.handle.configure(shared, |circuit, now, _| circuit.configure(settings, now));
     }
 
     // ===== time =====

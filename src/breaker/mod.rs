@@ -43,6 +43,7 @@ pub mod clock;
 mod answered;
 mod builder;
 mod call;
+mod cause;
 mod changes;
 mod core;
 mod event;
@@ -66,6 +67,7 @@ pub(crate) use self::answered::AnsweredCall;
 pub use self::{
     builder::BreakerBuilder,
     call::CallError,
+    cause::Cause,
     changes::{Change, Changes},
     clock::Clock,
     event::{CallRecord, Event, EventKind, Events, EventsError, Observer, UserCode},
@@ -77,7 +79,11 @@ pub use self::{
     snapshot::Snapshot,
 };
 pub(crate) use self::{
-    clock::ClockSource, guard::PollGuard, handle::Handle, hub::report_panic, waiters::Waiting,
+    clock::ClockSource,
+    guard::PollGuard,
+    handle::Handle,
+    hub::{Describe, report_panic},
+    waiters::Waiting,
     weak::WeakBreaker,
 };
 pub use crate::name::{InvalidName, ServiceName};

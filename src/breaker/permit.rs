@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 #[cfg(feature = "http")]
 use super::AnsweredCall;
 use super::{
-    Handle, ServiceName,
+    Cause, Handle, ServiceName,
     core::{GateWord, UNREAD},
 };
 use crate::circuit::{Circuit, Moment, Outcome, Transitions};
@@ -140,6 +140,41 @@ impl Permit {
         mem::forget(self);
         if let Some(handle) = handle {
             handle.finish(gate, start, tag, outcome);
+        }
+    }
+
+    /// As [`record`](Self::record); `describe` says what the call failed with.
+    ///
+    /// It is asked only if the outcome is a failure that somebody is told of, by an observer, a
+    /// subscriber or a journal, and runs outside every lock. If it panics, nothing is said.
+    ///
+    /// ```
+    /// # use tower_breaker::{Breaker, Outcome, breaker::Cause};
+    /// # let breaker = Breaker::builder("inventory").build()?;
+    /// # let answer: Result<u32, std::io::Error> = Ok(1);
+    /// let permit = breaker.try_acquire()?;
+    /// match &answer {
+    ///     Ok(_) => permit.success(),
+    ///     Err(error) => permit.record_with(Outcome::FAILURE, || Some(Cause::of(error))),
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn record_with(self, outcome: Outcome, describe: impl FnOnce() -> Option<Cause>) {
+        if outcome.is_plain_success() {
+            self.record(outcome);
+        } else {
+            self.record_described(outcome, describe);
+        }
+    }
+
+    #[cold]
+    fn record_described(mut self, outcome: Outcome, describe: impl FnOnce() -> Option<Cause>) {
+        let (gate, start, tag) = (self.gate, self.start, self.tag);
+        if let Some(handle) = self.handle.take() {
+            let mut describe = Some(describe);
+            let mut ask = || describe.take().and_then(|describe| describe());
+            handle.finish_described(gate, start, tag, outcome, &mut ask);
         }
     }
 

@@ -1,7 +1,7 @@
 //! How calls go on and end.
 
 use super::{
-    Handle,
+    Cause, Describe, Handle,
     core::{GateWord, UNREAD},
     event::CallRecord,
 };
@@ -33,8 +33,28 @@ impl Handle {
             return self.finish_measured(gate, start, outcome);
         }
         if !(outcome.is_plain_success() && self.circuit().succeed(self.lane(), gate, start)) {
-            self.book(gate, start, outcome);
+            self.book(gate, start, outcome, &mut || None);
         }
+    }
+
+    /// As [`finish`](Self::finish), of a call that is no plain success; `describe` says what it failed
+    /// with.
+    #[inline(never)]
+    pub(crate) fn finish_described(
+        &self,
+        gate: GateWord,
+        start: u64,
+        tag: u32,
+        outcome: Outcome,
+        describe: Describe<'_>,
+    ) {
+        if tag != 0 {
+            self.circuit().untrack(self.lane(), tag, start);
+        }
+        if gate.is_measured() {
+            self.keep_latency(start, self.ticks(), outcome);
+        }
+        self.book(gate, start, outcome, describe);
     }
 
     /// Ends a call that was dropped without a result.
@@ -42,12 +62,18 @@ impl Handle {
     pub(crate) fn give_up(&self, gate: GateWord, start: u64, tag: u32) {
         self.circuit().untrack(self.lane(), tag, start);
         if let Some(outcome) = self.circuit().dropped(gate, start) {
-            self.book(gate, start, outcome);
+            self.book(gate, start, outcome, &mut || Some(Cause::new("given_up")));
         }
     }
 
     #[inline(never)]
-    pub(super) fn book(&self, gate: GateWord, start: u64, outcome: Outcome) {
+    pub(super) fn book(
+        &self,
+        gate: GateWord,
+        start: u64,
+        outcome: Outcome,
+        describe: Describe<'_>,
+    ) {
         let booked =
             self.followed_up(|on| self.circuit().book(self.lane(), gate, start, outcome, on));
         if self.hub().is_watched() {
@@ -66,7 +92,7 @@ impl Handle {
                     generation: gate.generation(),
                     admitted: booked.admitted,
                 };
-                self.hub().push_call(self.service(), record);
+                self.hub().push_call(self.service(), record, describe);
                 self.hub().tell();
             }
         }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    breaker::{Handle, Permit, UserCode, report_panic},
+    breaker::{Cause, Handle, Permit, UserCode, report_panic},
     circuit::Outcome,
     error::is_rejection,
 };
@@ -23,6 +23,27 @@ pub trait Classify<Res, Err> {
     ///
     /// It runs outside every lock. If it panics, the outcome is ignored.
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome;
+
+    /// What a `result` that [failed](Outcome::is_failed) failed with, for the event that tells of
+    /// it. Asked only if somebody is told: an observer, a subscriber or a journal.
+    ///
+    /// It runs outside every lock. If it panics, nothing is said. Default: of an error the
+    /// [name of its type](Cause::of_any), with a text where it is boxed; of a response nothing.
+    fn describe(&self, result: Result<&Res, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        result.err().map(cause_of)
+    }
+}
+
+/// What is known of an error of any type.
+pub(crate) fn cause_of<Err: 'static>(error: &Err) -> Cause {
+    #[cfg(feature = "reqwest")]
+    if let Some(error) = super::reqwest::find(error) {
+        return super::reqwest::cause_of(error);
+    }
+    Cause::of_any(error)
 }
 
 impl<F, O, Res, Err> Classify<Res, Err> for F
@@ -39,6 +60,13 @@ where
 impl<C: Classify<Res, Err>, Res, Err> Classify<Res, Err> for Arc<C> {
     fn classify(&self, result: Result<&Res, &Err>) -> Outcome {
         (**self).classify(result)
+    }
+
+    fn describe(&self, result: Result<&Res, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        (**self).describe(result)
     }
 }
 

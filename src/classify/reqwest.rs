@@ -1,15 +1,15 @@
 //! The results of a `reqwest::Client`.
 
-use std::any::Any;
+use std::{any::Any, error::Error};
 
 use super::{
     Classify,
     http::{
         ServerErrorsAsFailures,
-        server_errors::{of_response, of_status},
+        server_errors::{describe, of_response, of_status},
     },
 };
-use crate::{circuit::Outcome, error::BoxError};
+use crate::{breaker::Cause, circuit::Outcome, error::BoxError};
 
 /// Statuses are classified as those of `http::Response`. An error that carries a status, from
 /// `error_for_status`, is classified by it; builder and redirect errors are the caller's own and
@@ -23,16 +23,53 @@ impl<Err: 'static> Classify<reqwest::Response, Err> for ServerErrorsAsFailures {
             Err(error) => of_error(error),
         }
     }
+
+    fn describe(&self, result: Result<&reqwest::Response, &Err>) -> Option<Cause> {
+        Some(describe(result.map(reqwest::Response::status)))
+    }
+}
+
+/// The error of reqwest that an error of any type is, or holds in a box.
+pub(super) fn find<Err: 'static>(error: &Err) -> Option<&reqwest::Error> {
+    let error: &dyn Any = error;
+    match error.downcast_ref::<BoxError>() {
+        Some(boxed) => boxed.downcast_ref(),
+        None => error.downcast_ref::<reqwest::Error>(),
+    }
+}
+
+/// The kind of an error, and a text with nothing of its URL but scheme, host and port: users,
+/// passwords and tokens are in all other parts.
+pub(super) fn cause_of(error: &reqwest::Error) -> Cause {
+    if let Some(status) = error.status() {
+        return describe::<reqwest::Error>(Ok(status));
+    }
+    let kind = if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "connect"
+    } else if error.is_body() {
+        "body"
+    } else if error.is_decode() {
+        "decode"
+    } else if error.is_request() {
+        "request"
+    } else {
+        "reqwest"
+    };
+    let origin = error.url().map(|url| url.origin().ascii_serialization());
+    // The text of the error itself has all of the URL. The kind says the rest.
+    let behind = error.source().map(Cause::of);
+    let behind = behind.as_ref().and_then(Cause::message);
+    let texts = [origin.as_deref(), behind];
+    let text = texts.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let cause = Cause::new(kind);
+    if text.is_empty() { cause } else { cause.with_message(text) }
 }
 
 /// What an error of any type means, which may be one of reqwest.
 pub(super) fn of_error<Err: 'static>(error: &Err) -> Outcome {
-    let error: &dyn Any = error;
-    let found = match error.downcast_ref::<BoxError>() {
-        Some(boxed) => boxed.downcast_ref(),
-        None => error.downcast_ref::<reqwest::Error>(),
-    };
-    match found {
+    match find(error) {
         Some(error) if error.is_builder() || error.is_redirect() => Outcome::IGNORED,
         Some(error) => error.status().map_or(Outcome::FAILURE, of_status),
         None => Outcome::FAILURE,

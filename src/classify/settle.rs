@@ -1,6 +1,6 @@
 //! When the result of a call is known.
 
-use crate::{breaker::Permit, circuit::Outcome};
+use crate::breaker::Permit;
 
 /// Says when the result of a call is known, and ends its permit then.
 ///
@@ -17,8 +17,9 @@ pub trait Settle<Res, Err> {
     /// The error of the inner service.
     fn settle(&self, permit: Permit, result: Result<Res, Err>) -> Result<Self::Response, Err>;
 
-    /// What an error of the inner service's readiness means, which comes without a call.
-    fn classify_error(&self, permit: &Permit, error: &Err) -> Outcome;
+    /// Takes an error of the inner service's readiness, which comes without a call, and the permit
+    /// that it ends.
+    fn settle_error(&self, permit: Permit, error: &Err);
 
     /// Turns a response that did not come from the inner service, but from `reject_with` or
     /// `fallback`, into what callers get.

@@ -250,6 +250,9 @@ impl Shared {
                 }
             }
             What::Settings(lane) => {
+                if let Some(by) = &lane.by {
+                    event.data.insert("by".to_owned(), by.as_str().into());
+                }
                 event.data.insert("changes".to_owned(), lane.changes.clone().into());
             }
             What::State(_) => {}

@@ -43,6 +43,9 @@
 //!   of weights is exact. What finds no place at all is counted: see [`JournalStats`].
 //! - A crash loses the events of one flush interval, and the seconds, ten seconds and minute of the
 //!   buckets that had not been written. Buckets are not spilled.
+//! - A failure has the type and the text of its error, as the [classifier](crate::classify) or whoever
+//!   ends the permit describes it; the writer [redacts](JournalOptions::redact) and cuts them. Where
+//!   events are merged, the newest one's are kept.
 //! - Rejections are counted: one event a second and service says how many there were.
 //! - What the store refuses for what is in it is left out and counted; the rest of its batch is
 //!   written.

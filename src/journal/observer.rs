@@ -31,7 +31,9 @@ impl Observer for JournalObserver {
                 }
                 What::Transition(Box::new(*transition))
             }
-            EventKind::SettingsChanged => What::Settings,
+            // Told by the one who commits them.
+            EventKind::SettingsChanged { shared: true } if !shared.options.transitions => return,
+            EventKind::SettingsChanged { .. } => What::Settings,
             EventKind::Panicked { what, message } => {
                 What::Panic(Box::new((*what, message.clone())))
             }
@@ -43,7 +45,7 @@ impl Observer for JournalObserver {
             _ => return,
         };
         let slot = Slot::new(event.service.clone(), Timestamp::from(event.at), what);
-        shared.push(slot.traced(event.trace_id));
+        shared.push(slot.traced(event.trace_id).with_cause(event.cause.clone()));
     }
 
     fn wants_rejections(&self) -> bool {

@@ -23,6 +23,7 @@ pub(super) type CurrentTrace = Arc<dyn Fn() -> Option<TraceId> + Send + Sync>;
 #[must_use]
 pub struct JournalOptions {
     pub(super) queue_capacity: usize,
+    pub(super) queue_text_bytes: usize,
     pub(super) batch_size: u32,
     pub(super) flush_interval: Duration,
     pub(super) write_timeout: Duration,
@@ -42,6 +43,7 @@ impl Default for JournalOptions {
     fn default() -> Self {
         Self {
             queue_capacity: 65_536,
+            queue_text_bytes: 16 << 20,
             batch_size: 250,
             flush_interval: Duration::from_secs(1),
             write_timeout: Duration::from_secs(10),
@@ -69,6 +71,14 @@ impl JournalOptions {
     /// on they are sampled. See [`queue_bytes`](Self::queue_bytes) for the memory.
     pub fn queue_capacity(mut self, events: usize) -> Self {
         self.queue_capacity = events;
+        self
+    }
+
+    /// How many bytes the texts of waiting events take at most: what calls
+    /// [failed with](crate::breaker::Cause). 0 to 1 GiB. Default 16 MiB. Past it events come without
+    /// them, and [`texts_dropped`](super::JournalStats::texts_dropped) counts those.
+    pub fn queue_text_bytes(mut self, bytes: usize) -> Self {
+        self.queue_text_bytes = bytes;
         self
     }
 
@@ -115,8 +125,8 @@ impl JournalOptions {
         self
     }
 
-    /// Whether the observer writes state changes and overrides too. Default false: with a
-    /// coordinator they are part of the write that commits them.
+    /// Whether the observer writes state changes, overrides and live settings of a registry too.
+    /// Default false: with a coordinator they are part of the write that commits them.
     pub fn transitions(mut self, written: bool) -> Self {
         self.transitions = written;
         self
@@ -135,7 +145,8 @@ impl JournalOptions {
     }
 
     /// What every text of an event goes through before it is kept: takes out what must not be in
-    /// the history. Runs in the writer.
+    /// the history. Runs in the writer, on up to 2,048 bytes of a text, of which
+    /// [`MAX_TEXT`](crate::store::MAX_TEXT) are kept.
     pub fn redact(
         mut self,
         redact: impl for<'a> Fn(&'a str) -> Cow<'a, str> + Send + Sync + 'static,
@@ -167,14 +178,15 @@ impl JournalOptions {
         self
     }
 
-    /// The most bytes that the queue of waiting events takes.
+    /// The most bytes that the queue of waiting events takes, with their texts.
     #[must_use]
     pub const fn queue_bytes(&self) -> usize {
-        queue::bytes(self.queue_capacity)
+        queue::bytes(self.queue_capacity) + self.queue_text_bytes
     }
 
     pub(super) fn check(&self) -> Result<(), InvalidOptions> {
         number("queue_capacity", self.queue_capacity, 16..=1 << 24)?;
+        number("queue_text_bytes", self.queue_text_bytes, 0..=1 << 30)?;
         number("batch_size", self.batch_size as usize, 1..=10_000)?;
         duration("flush_interval", self.flush_interval)?;
         duration("write_timeout", self.write_timeout)?;
@@ -201,6 +213,7 @@ impl fmt::Debug for JournalOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JournalOptions")
             .field("queue_capacity", &self.queue_capacity)
+            .field("queue_text_bytes", &self.queue_text_bytes)
             .field("batch_size", &self.batch_size)
             .field("flush_interval", &self.flush_interval)
             .field("write_timeout", &self.write_timeout)

@@ -15,7 +15,7 @@ const SORTS: usize = 4096;
 /// How many events are taken out at once, so that the lock is held for a microsecond or two.
 const CHUNK: usize = 64;
 
-/// The most bytes of a queue of that capacity.
+/// The most bytes of a queue of that capacity, without texts.
 pub(super) const fn bytes(capacity: usize) -> usize {
     let sorts = sorts(capacity);
     // A hash table is at most seven eighths full and grows by doubling.
@@ -37,6 +37,8 @@ pub(super) struct Queue {
     inner: Mutex<Inner>,
     capacity: usize,
     mark: usize,
+    /// The most bytes that texts take.
+    most_text: usize,
     /// The length at which the writer is woken.
     full_batch: usize,
 }
@@ -46,6 +48,8 @@ struct Inner {
     slots: VecDeque<Slot>,
     held: HashMap<(ServiceName, Alike), Slot, ahash::RandomState>,
     closed: bool,
+    /// The bytes that the texts of all slots take.
+    text: usize,
     counts: QueueCounts,
 }
 
@@ -58,6 +62,8 @@ pub(super) struct QueueCounts {
     pub(super) sampled: u64,
     /// Events that found no place.
     pub(super) dropped: u64,
+    /// Events that came with a text for which there was no room.
+    pub(super) texts_dropped: u64,
     /// Events that were taken out.
     pub(super) taken: u64,
     /// Slots that were pushed and taken out so far.
@@ -75,20 +81,22 @@ impl QueueCounts {
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, batch: usize) -> Self {
+    pub(super) fn new(capacity: usize, batch: usize, most_text: usize) -> Self {
         let inner = Inner {
             // Reserved, not touched: a queue that stays short stays small, and none ever moves.
             slots: VecDeque::with_capacity(capacity + sorts(capacity)),
             held: HashMap::default(),
             closed: false,
+            text: 0,
             counts: QueueCounts::default(),
         };
         let mark = capacity - capacity / 4;
-        Self { inner: Mutex::new(inner), capacity, mark, full_batch: batch.min(mark) }
+        Self { inner: Mutex::new(inner), capacity, mark, most_text, full_batch: batch.min(mark) }
     }
 
     /// Takes an event in. Returns whether there is a full batch now, and was not before.
-    pub(super) fn push(&self, slot: Slot) -> bool {
+    pub(super) fn push(&self, mut slot: Slot) -> bool {
+        let text = slot.text_bytes();
         let mut inner = self.lock();
         let inner = &mut *inner;
         inner.counts.queued += u64::from(slot.weight);
@@ -96,6 +104,12 @@ impl Queue {
         if inner.closed {
             inner.counts.dropped += u64::from(slot.weight);
             return false;
+        }
+        if text > self.most_text.saturating_sub(inner.text) {
+            inner.counts.texts_dropped += u64::from(slot.weight);
+            slot.cause = None;
+        } else {
+            inner.text += text;
         }
         if length < self.mark {
             inner.enqueue(slot);
@@ -123,15 +137,18 @@ impl Queue {
                 } else if sorts_held < sorts(self.capacity) {
                     entry.insert(slot);
                 } else {
+                    inner.text -= slot.text_bytes();
                     inner.counts.dropped += u64::from(slot.weight);
                 }
             }
             Entry::Occupied(mut entry) => {
                 let Some(weight) = entry.get().weight.checked_add(slot.weight) else {
+                    inner.text -= slot.text_bytes();
                     inner.counts.dropped += u64::from(slot.weight);
                     return;
                 };
                 inner.counts.sampled += u64::from(slot.weight);
+                inner.text -= entry.get().text_bytes();
                 // The newest one stands for those before it.
                 let merged = Slot { weight, ..slot };
                 if is_ripe(&merged) {
@@ -157,6 +174,7 @@ impl Queue {
             let before = out.len();
             out.extend(inner.slots.drain(..count));
             let weight: u64 = out.iter().skip(before).map(|slot| u64::from(slot.weight)).sum();
+            inner.text -= out.iter().skip(before).map(Slot::text_bytes).sum::<usize>();
             inner.counts.taken += weight;
             inner.counts.slots_taken += count as u64;
             taken += count;
@@ -220,8 +238,13 @@ impl Inner {
 mod tests {
     use proptest::prelude::*;
 
+    use std::sync::Arc;
+
     use super::*;
-    use crate::{journal::slot::What, store::Timestamp};
+    use crate::{breaker::Cause, journal::slot::What, store::Timestamp};
+
+    /// More than the tests here need.
+    const TEXT: usize = 1 << 20;
 
     fn slot(service: &str) -> Slot {
         let service = ServiceName::new(service).unwrap();
@@ -240,7 +263,7 @@ mod tests {
 
     #[test]
     fn below_the_mark_every_event_has_a_slot_of_its_own_in_order() {
-        let queue = Queue::new(16, 4);
+        let queue = Queue::new(16, 4, TEXT);
         let woken: Vec<bool> = (0..12).map(|n| queue.push(slot(&format!("s{n}")))).collect();
         assert_eq!(woken.iter().filter(|&&woken| woken).count(), 1);
         assert!(woken[3], "the fourth fills a batch");
@@ -252,7 +275,7 @@ mod tests {
 
     #[test]
     fn past_the_mark_the_weights_say_how_many_an_event_stands_for() {
-        let queue = Queue::new(16, 4);
+        let queue = Queue::new(16, 4, TEXT);
         for n in 0..100_000 {
             queue.push(slot(["a", "b", "c"][n % 3]));
         }
@@ -269,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_is_asked_for_all_again_and_again_stays_bounded() {
-        let queue = Queue::new(16, 4);
+        let queue = Queue::new(16, 4, TEXT);
         for n in 0..1_000 {
             queue.push(slot(&format!("s{}", n % 20)));
             queue.release();
@@ -281,8 +304,27 @@ mod tests {
     }
 
     #[test]
+    fn texts_take_no_more_than_they_may_and_their_events_come_without() {
+        let queue = Queue::new(16, 4, 1_000);
+        let text = || Some(Arc::new(Cause::new("timeout").with_message("x".repeat(150))));
+        let bytes = text().map_or(0, |cause| cause.bytes());
+        let fit = 1_000 / bytes;
+        assert!((2..10).contains(&fit), "{fit}");
+
+        for _ in 0..10 {
+            queue.push(slot("a").with_cause(text()));
+        }
+        assert_eq!(queue.lock().text, fit * bytes);
+        assert_eq!(queue.counts().texts_dropped, 10 - fit as u64);
+        let with_text = |slots: &[Slot]| slots.iter().filter(|slot| slot.cause.is_some()).count();
+        let slots = drain(&queue);
+        assert_eq!((slots.len(), with_text(&slots)), (10, fit));
+        assert_eq!(queue.lock().text, 0, "there is room again");
+    }
+
+    #[test]
     fn a_closed_queue_drops_and_counts() {
-        let queue = Queue::new(16, 4);
+        let queue = Queue::new(16, 4, TEXT);
         queue.push(slot("a"));
         queue.close();
         queue.push(slot("a"));
@@ -293,7 +335,7 @@ mod tests {
     /// Where the queue lives, it never moves: its memory is that of the start.
     #[test]
     fn a_million_events_leave_no_growth() {
-        let queue = Queue::new(1_000, 250);
+        let queue = Queue::new(1_000, 250, TEXT);
         let reserved = queue.lock().slots.capacity();
         let mut out = Vec::new();
         for n in 0..1_000_000_u32 {
@@ -311,14 +353,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_event_is_lost_or_made_up(
+        fn no_event_is_lost_or_made_up_nor_any_text_counted_that_is_gone(
             capacity in 16_usize..100,
             steps in prop::collection::vec((0_u8..4, 0_usize..60, 1_u32..5), 1..300),
         ) {
-            let queue = Queue::new(capacity, 10);
+            let queue = Queue::new(capacity, 10, TEXT);
             let (mut queued, mut out) = (0, Vec::new());
             for (service, taken, weight) in steps {
-                queue.push(Slot { weight, ..slot(&format!("s{service}")) });
+                let cause = (taken % 2 == 0).then(|| Arc::new(Cause::new("timeout")));
+                let slot = slot(&format!("s{service}")).with_cause(cause);
+                queue.push(Slot { weight, ..slot });
                 queued += u64::from(weight);
                 if taken % 7 == 0 {
                     queue.take(taken, &mut out);
@@ -329,6 +373,7 @@ mod tests {
             while queue.take(10, &mut out) > 0 {}
             prop_assert_eq!(total(&out), queued);
             prop_assert_eq!(queue.counts().dropped, 0);
+            prop_assert_eq!(queue.lock().text, 0);
         }
     }
 }

@@ -54,7 +54,11 @@ impl Shared {
         Self {
             run,
             clock: options.clock.clone().unwrap_or_else(ClockSource::fast),
-            queue: Queue::new(options.queue_capacity, options.batch_size as usize),
+            queue: Queue::new(
+                options.queue_capacity,
+                options.batch_size as usize,
+                options.queue_text_bytes,
+            ),
             counters: Counters::default(),
             work: Notify::new(),
             meter: Mutex::new(Meter::new(run, options.max_services, options.max_buckets)),
@@ -191,6 +195,7 @@ impl Shared {
             sampled: queue.sampled,
             written: counters.written.get(),
             dropped: queue.dropped + counters.dropped.get(),
+            texts_dropped: queue.texts_dropped,
             spilled: counters.spilled.get(),
             replayed: counters.replayed.get(),
             damaged_bytes: counters.damaged_bytes.get(),

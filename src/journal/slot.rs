@@ -3,11 +3,12 @@
 use std::{
     num::NonZeroU128,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use super::options::Redact;
 use crate::{
-    breaker::{CallRecord, UserCode},
+    breaker::{CallRecord, Cause, UserCode},
     circuit::{OutcomeKind, State, Transition},
     name::ServiceName,
     store::{EventId, EventKind, EventRecord, Extra, Timestamp, TraceId, bounded_text},
@@ -22,6 +23,8 @@ pub(super) struct Slot {
     pub(super) weight: u32,
     /// In two halves, which need no alignment of sixteen bytes; zero for none.
     pub(super) trace: [u64; 2],
+    /// What a call failed with.
+    pub(super) cause: Option<Arc<Cause>>,
     pub(super) what: What,
 }
 
@@ -41,12 +44,21 @@ pub(super) struct Alike(u8);
 
 impl Slot {
     pub(super) fn new(service: ServiceName, at: Timestamp, what: What) -> Self {
-        Self { service, at, weight: 1, trace: [0; 2], what }
+        Self { service, at, weight: 1, trace: [0; 2], cause: None, what }
     }
 
     pub(super) fn traced(self, trace: Option<NonZeroU128>) -> Self {
         let id = trace.map_or(0, NonZeroU128::get);
         Self { trace: [(id >> 64) as u64, id as u64], ..self }
+    }
+
+    pub(super) fn with_cause(self, cause: Option<Arc<Cause>>) -> Self {
+        Self { cause, ..self }
+    }
+
+    /// The bytes that its texts take.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.cause.as_ref().map_or(0, |cause| cause.bytes())
     }
 
     pub(super) fn alike(&self) -> Alike {
@@ -91,6 +103,12 @@ impl Slot {
         let mut event = EventRecord::new(id, self.service, self.at, kind);
         event.weight = self.weight;
         event.trace_id = TraceId::new(u128::from(self.trace[0]) << 64 | u128::from(self.trace[1]));
+        if let Some(cause) = &self.cause {
+            // What the code is named by is no secret.
+            let redact_type = redact.filter(|_| !cause.is_named());
+            event.error_type = Some(redacted(cause.error_type(), redact_type));
+            event.error_message = cause.message().map(|text| redacted(text, redact));
+        }
         match self.what {
             What::Call(call) => describe_call(&mut event, &call),
             What::Transition(change) => describe_transition(&mut event, &change),
@@ -181,7 +199,7 @@ mod tests {
     use std::{borrow::Cow, sync::Arc, time::Duration};
 
     use super::*;
-    use crate::store::RunId;
+    use crate::store::{MAX_TEXT, RunId};
 
     fn id() -> EventId {
         EventId { run: RunId::new(7).unwrap(), sequence: 3 }
@@ -272,6 +290,28 @@ mod tests {
     fn a_text_whose_redaction_panics_is_withheld() {
         let redact: Redact = Arc::new(|_: &str| panic!("no text is safe"));
         assert_eq!(redacted("secret", Some(&redact)), "withheld: its redaction panicked");
+    }
+
+    #[test]
+    fn what_a_call_failed_with_is_redacted_but_for_names_in_the_code() {
+        let redact: Redact = Arc::new(|text: &str| Cow::Owned(text.replace("secret", "…")));
+        let event = |cause: Cause| {
+            let what = What::Call(call(OutcomeKind::Failure));
+            let slot = Slot::new(ServiceName::new("a").unwrap(), Timestamp::EPOCH, what);
+            let event = slot.with_cause(Some(Arc::new(cause))).into_event(id(), Some(&redact));
+            event.check().unwrap();
+            (event.error_type.unwrap(), event.error_message)
+        };
+        let owned = |text: &str| text.to_owned();
+        assert_eq!(event(Cause::new("secret::Error")), (owned("secret::Error"), None));
+        assert_eq!(
+            event(Cause::new(owned("a secret")).with_message("one more secret")),
+            (owned("a …"), Some(owned("one more …")))
+        );
+        // Redacted before it is cut: no half of a secret stays at the end.
+        let text = format!("{}secret", "x".repeat(MAX_TEXT - 3));
+        let (_, message) = event(Cause::new("a").with_message(text));
+        assert_eq!(message, Some(format!("{}…", "x".repeat(MAX_TEXT - 3))));
     }
 
     #[test]

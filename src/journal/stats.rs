@@ -15,6 +15,9 @@ pub struct JournalStats {
     pub written: u64,
     /// Events that are lost: no room, or no time at the end.
     pub dropped: u64,
+    /// Events that came without what their calls failed with, because the texts of those that wait
+    /// take all the memory that they [may](super::JournalOptions::queue_text_bytes).
+    pub texts_dropped: u64,
     /// Events that went to disk.
     pub spilled: u64,
     /// Events that came back from disk and were written.

@@ -238,7 +238,7 @@ impl Circuits for LiveCircuits {
         match self.changed_settings(breaker.service(), changes) {
             Ok(settings) => {
                 if *breaker.settings() != settings {
-                    breaker.configure(settings);
+                    breaker.configure_shared(settings);
                 }
             }
             Err(error) => tracing::error!(

@@ -110,7 +110,7 @@ impl Registry {
             .circuits
             .changed_settings(service, &changes)
             .map_err(|problem| RegistryError::Field { service: service.clone(), problem })?;
-        breaker.configure(settings);
+        breaker.configure_shared(settings);
         self.shared().dirty.share_settings(service, changes, by.who);
         Ok(())
     }

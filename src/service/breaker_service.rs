@@ -94,8 +94,7 @@ where
             Poll::Ready(Err(error)) => {
                 self.select.settled();
                 if let Some(permit) = self.select.blame() {
-                    let outcome = self.settle.classify_error(&permit, &error);
-                    permit.record(outcome);
+                    self.settle.settle_error(permit, &error);
                 }
                 Poll::Ready(Err(R::error(error)))
             }

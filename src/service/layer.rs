@@ -6,9 +6,9 @@ use tower_layer::Layer;
 
 use super::{Boxed, CircuitBreaker, Fallback, Keyed, OnOpen, RejectWith, Single};
 use crate::{
-    breaker::{Breaker, Breakers, Rejected},
+    breaker::{Breaker, Breakers, Cause, Rejected},
     circuit::Outcome,
-    classify::{AtResponse, ErrorsAsFailures},
+    classify::{AtResponse, Described, ErrorsAsFailures},
 };
 
 /// Puts services behind a circuit breaker: see the [module docs](super).
@@ -145,6 +145,33 @@ impl<P, C, R> CircuitBreakerLayer<P, C, R> {
     /// Answers rejections by an [`OnReject`](super::OnReject) of any kind.
     pub fn on_reject<R2>(self, on_reject: R2) -> CircuitBreakerLayer<P, C, R2> {
         CircuitBreakerLayer { select: self.select, settle: self.settle, on_reject }
+    }
+}
+
+impl<P, C, R> CircuitBreakerLayer<P, AtResponse<C>, R> {
+    /// Says what a failed call failed with, for the events that tell of it: see
+    /// [`classify`](crate::classify#what-a-call-failed-with). Belongs after what says which results
+    /// are failures, which replaces it.
+    ///
+    /// ```
+    /// use tower_breaker::{Breaker, CircuitBreakerLayer, breaker::Cause};
+    ///
+    /// let breaker = Breaker::builder("greetings").build()?;
+    /// let layer = CircuitBreakerLayer::new(breaker)
+    ///     .failure_if(|result: Result<&String, &std::io::Error>| result.is_err())
+    ///     .describe(|result: Result<&String, &std::io::Error>| result.err().map(Cause::of));
+    /// # let _ = layer;
+    /// # Ok::<(), tower_breaker::error::InvalidName>(())
+    /// ```
+    pub fn describe<D, Res, Err>(
+        self,
+        describe: D,
+    ) -> CircuitBreakerLayer<P, AtResponse<Described<C, D>>, R>
+    where
+        D: Fn(Result<&Res, &Err>) -> Option<Cause>,
+    {
+        let settle = self.settle.described(describe);
+        CircuitBreakerLayer { select: self.select, settle, on_reject: self.on_reject }
     }
 }
 

@@ -33,7 +33,7 @@ pub struct EventRecord {
     pub version: Option<Version>,
     /// Why, in one word: `failure_rate`.
     pub reason: Option<String>,
-    /// The class of the error.
+    /// The class of the error. At most [`MAX_TEXT`](super::MAX_TEXT) bytes.
     pub error_type: Option<String>,
     /// The error. At most [`MAX_TEXT`](super::MAX_TEXT) bytes.
     pub error_message: Option<String>,

@@ -19,7 +19,7 @@ fn word(kind: &EventKind) -> String {
         EventKind::Transition(it) => format!("{}>{}", it.from, it.to),
         EventKind::Call(it) => format!("{:?}", it.outcome),
         EventKind::Rejected(_) => "rejected".to_owned(),
-        EventKind::SettingsChanged => "settings".to_owned(),
+        EventKind::SettingsChanged { .. } => "settings".to_owned(),
         other => format!("{other:?}"),
     }
 }

@@ -1,5 +1,7 @@
 //! A gRPC service that answers as a test says, written by hand, and clients behind a breaker.
 
+#[path = "../support/history.rs"]
+mod history;
 #[path = "../support/net.rs"]
 mod net;
 #[path = "../support/mod.rs"]
@@ -32,6 +34,7 @@ use tower_breaker::{
 };
 
 pub(crate) use self::{
+    history::History,
     net::{breaker, eventually},
     shared::{await_probe, live, plain, secs},
 };

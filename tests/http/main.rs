@@ -2,6 +2,7 @@
 #![cfg(all(feature = "http", feature = "test-util"))]
 
 mod body;
+mod causes;
 mod edge;
 mod probe;
 #[cfg(feature = "reqwest")]

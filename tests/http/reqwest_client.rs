@@ -11,7 +11,7 @@ use tower_breaker::{
     http::{AtEndOfStream, ServerErrorsAsFailures},
 };
 
-use crate::support::{breaker, breaking, read_to_the_break, upstream};
+use crate::support::{History, breaker, breaking, read_to_the_break, upstream};
 
 fn request(address: std::net::SocketAddr) -> reqwest::Request {
     let url = format!("http://{address}/").parse().unwrap();
@@ -72,4 +72,30 @@ async fn bodies_are_seen_where_responses_are_turned_into_those_of_http() {
     let response = service.ready().await.unwrap().call(request(address)).await.unwrap();
     read_to_the_break(response.into_body(), &half_read).await;
     assert_eq!(breaker.snapshot().consecutive_failures, 1);
+}
+
+#[tokio::test]
+async fn errors_are_told_by_their_kind_without_the_secrets_of_the_url() {
+    let history = History::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap();
+    drop(listener);
+    let url = format!("http://ann:hunter2@{nobody}/hooks/T0KEN?key=s3cret#part");
+    let request = || client().get(&url).build().unwrap();
+    let layer = CircuitBreakerLayer::new(history.breaker.clone());
+    let http = layer.clone().settle(AtResponse::new(ServerErrorsAsFailures));
+    let _ = http.layer(client()).oneshot(request()).await.unwrap_err();
+    // Behind a closure, and in a box.
+    let _ = layer.clone().layer(client()).oneshot(request()).await.unwrap_err();
+    let boxed = client().map_err(tower_breaker::error::BoxError::from);
+    let _ = layer.layer(boxed).oneshot(request()).await.unwrap_err();
+
+    for (kind, text) in history.failures(3).await {
+        assert_eq!(kind, "connect");
+        assert!(text.starts_with(&format!("http://{nobody}: ")), "{text}");
+        assert!(text.to_lowercase().contains("refused"), "{text}");
+        for secret in ["ann", "hunter2", "T0KEN", "s3cret"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
 }

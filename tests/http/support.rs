@@ -1,5 +1,7 @@
 //! Upstreams that answer as a test says, and clients behind a breaker.
 
+#[path = "../support/history.rs"]
+mod history;
 #[path = "../support/net.rs"]
 mod net;
 #[path = "../support/mod.rs"]
@@ -31,6 +33,7 @@ use tower_breaker::{
 };
 
 pub(crate) use self::{
+    history::History,
     net::{breaker, eventually},
     shared::{await_probe, live, plain, secs},
 };

@@ -15,11 +15,8 @@ use crate::support::{World, events, fail, ms, options, secs};
 
 const FOLDER: &str = "TOWER_BREAKER_TEST_SPILL_FOLDER";
 
-/// What the child does: spills for ever, and says how far it has come.
-#[tokio::test]
-#[ignore = "is the process that the test below kills"]
-async fn child() {
-    let folder = env::var(FOLDER).expect("the test below starts this one");
+/// What the process that is killed does: spills for ever, and says how far it has come.
+async fn spill_for_ever(folder: &str) -> ! {
     let spill = SpillOptions::new(folder).segment_bytes(16 << 10);
     let options = options().spill(spill).flush_interval(ms(1)).retry_delay(ms(1), ms(1));
     let world = World::with(options);
@@ -35,12 +32,16 @@ async fn child() {
 
 #[tokio::test]
 async fn what_was_spilled_survives_kill_9() {
+    // Started by this very test, below.
+    if let Ok(folder) = env::var(FOLDER) {
+        spill_for_ever(&folder).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let store = MemoryStore::new();
     let mut runs: Vec<(RunId, u64)> = Vec::new();
     for kills in 1..=5_u64 {
         let mut child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "killed::child", "--ignored", "--nocapture"])
+            .args(["--exact", "killed::what_was_spilled_survives_kill_9", "--nocapture"])
             .env(FOLDER, folder.path())
             .stdout(Stdio::piped())
             .spawn()

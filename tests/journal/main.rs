@@ -1,6 +1,7 @@
 //! The journal against stores that are slow, down, or lie.
 #![cfg(feature = "test-util")]
 
+mod causes;
 mod counting;
 mod ending;
 mod flushing;

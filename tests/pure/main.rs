@@ -10,7 +10,7 @@ mod advance;
 mod both;
 #[path = "../model/convert.rs"]
 mod convert;
-#[path = "../model/oracle.rs"]
+#[path = "../model/oracle/mod.rs"]
 mod oracle;
 #[allow(dead_code, reason = "there is no live circuit here that could be keyed")]
 #[path = "../model/steps.rs"]

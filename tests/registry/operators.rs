@@ -146,6 +146,26 @@ async fn live_settings_are_in_force_everywhere_over_those_of_the_code() {
     eventually("those of the code", || there.settings().failure_threshold() == Some(2)).await;
 }
 
+/// The journal of each process told of it as well, without who and what.
+#[tokio::test(start_paused = true)]
+async fn live_settings_leave_one_event_and_those_of_a_breaker_are_told_by_the_journal() {
+    let store = memory();
+    let (one, two) = (start(&store).await, start(&store).await);
+    let there = two.breaker("a").unwrap();
+    one.configure("a", changes(json!({ "failure_threshold": 9 })), By::who("ann")).unwrap();
+    eventually("nine failures", || there.settings().failure_threshold() == Some(9)).await;
+    there.configure(crate::support::settings().failure_threshold(7).build().unwrap());
+    one.shutdown(secs(5)).await;
+    two.shutdown(secs(5)).await;
+
+    let mut query = EventQuery::all();
+    query.kinds = vec![EventKind::SettingsChange];
+    let events = one.events(&query).await.unwrap().items;
+    let changes: Vec<_> = events.iter().map(|event| event.data.get("changes")).collect();
+    assert_eq!(changes, [Some(&json!({ "failure_threshold": 9 })), None]);
+    assert_eq!(events[0].data["by"], "ann");
+}
+
 #[tokio::test(start_paused = true)]
 async fn live_settings_that_are_not_valid_change_nothing() {
     let store = memory();

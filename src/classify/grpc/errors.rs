@@ -6,10 +6,10 @@ use http::{Extensions, HeaderMap, HeaderName, Response, StatusCode};
 
 use super::Code;
 use crate::{
-    breaker::Rejected,
+    breaker::{Cause, Rejected},
     circuit::{Outcome, OutcomeKind},
     classify::{
-        Classify,
+        Classify, cause_of,
         http::{ClassifiedResponse, ClassifyEos, ClassifyStream, retry_after::retry_after},
     },
 };
@@ -20,6 +20,9 @@ pub(crate) const GRPC_RETRY_PUSHBACK: HeaderName =
 
 /// Status codes that tell of a service in trouble are failures, and so are errors of the inner
 /// service, and responses that end without a status.
+///
+/// A failure is described as `grpc_status` with the name of the code, as `no_grpc_status`, or by its
+/// error.
 ///
 /// What each code means is in the [table](crate::grpc#which-codes-are-failures); change it with
 /// [`with_code`](Self::with_code).
@@ -93,12 +96,30 @@ impl GrpcErrorsAsFailures {
         if extensions.get::<Rejected>().is_some() {
             return Some(Outcome::IGNORED);
         }
-        let code = match headers.get(GRPC_STATUS) {
-            Some(code) => Code::from_header(code),
-            None if status != StatusCode::OK => Code::from_http(status),
-            None => return None,
-        };
-        Some(self.outcome(code, headers))
+        Some(self.outcome(code(status, headers)?, headers))
+    }
+}
+
+/// The code that headers have.
+fn code(status: StatusCode, headers: &HeaderMap) -> Option<Code> {
+    match headers.get(GRPC_STATUS) {
+        Some(code) => Some(Code::from_header(code)),
+        None => (status != StatusCode::OK).then(|| Code::from_http(status)),
+    }
+}
+
+/// `grpc_status` and the name of the code, or that there was none.
+fn cause(code: Option<Code>) -> Cause {
+    match code {
+        Some(code) => Cause::new("grpc_status").with_message(code.as_str()),
+        None => Cause::new("no_grpc_status"),
+    }
+}
+
+fn describe<B, Err: 'static>(result: Result<&Response<B>, &Err>) -> Cause {
+    match result {
+        Ok(response) => cause(code(response.status(), response.headers())),
+        Err(error) => cause_of(error),
     }
 }
 
@@ -128,6 +149,13 @@ impl<B, Err> Classify<Response<B>, Err> for GrpcErrorsAsFailures {
             Err(_) => Outcome::FAILURE,
         }
     }
+
+    fn describe(&self, result: Result<&Response<B>, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        Some(describe(result))
+    }
 }
 
 impl<B, Err> ClassifyStream<B, Err> for GrpcErrorsAsFailures {
@@ -144,6 +172,13 @@ impl<B, Err> ClassifyStream<B, Err> for GrpcErrorsAsFailures {
     fn classify_error(&self, _: &Err) -> Outcome {
         Outcome::FAILURE
     }
+
+    fn describe(&self, result: Result<&Response<B>, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        Some(describe(result))
+    }
 }
 
 /// A stream that ends without a status was cut off.
@@ -154,6 +189,11 @@ impl ClassifyEos for GrpcErrorsAsFailures {
             Some((code, trailers)) => self.outcome(code, trailers),
             None => Outcome::FAILURE,
         }
+    }
+
+    fn describe_eos(&self, trailers: Option<&HeaderMap>) -> Option<Cause> {
+        let status = trailers.and_then(|trailers| trailers.get(GRPC_STATUS));
+        Some(cause(status.map(Code::from_header)))
     }
 }
 

@@ -26,6 +26,7 @@ impl<C> AtEndOfStream<C> {
     where
         C: ClassifyStream<B, Err>,
         B: Body,
+        Err: 'static,
     {
         let classified = if response.extensions().get::<Rejected>().is_some() {
             ClassifiedResponse::Ready(Outcome::IGNORED)
@@ -41,7 +42,8 @@ impl<C> AtEndOfStream<C> {
             ClassifiedResponse::Ready(outcome)
                 if is_over || outcome.kind() != OutcomeKind::Success =>
             {
-                permit.record(outcome);
+                let describe = || ClassifyStream::describe(&self.0, Ok(response));
+                permit.record_with(outcome, describe);
                 Tracked::ended()
             }
             ClassifiedResponse::Ready(outcome) => Tracked::streaming(permit, outcome),
@@ -75,18 +77,19 @@ where
                 Ok(response.map(|body| TrackedBody::new(body, tracked)))
             }
             Err(error) => {
-                let outcome = self.classify_error(&permit, &error);
-                permit.record(outcome);
+                self.settle_error(permit, &error);
                 Err(error)
             }
         }
     }
 
-    fn classify_error(&self, permit: &Permit, error: &Err) -> Outcome {
-        if is_rejection(error) {
-            return Outcome::IGNORED;
-        }
-        ask(permit.handle(), || self.0.classify_error(error)).unwrap_or(Outcome::IGNORED)
+    fn settle_error(&self, permit: Permit, error: &Err) {
+        let outcome = if is_rejection(error) {
+            Outcome::IGNORED
+        } else {
+            ask(permit.handle(), || self.0.classify_error(error)).unwrap_or(Outcome::IGNORED)
+        };
+        permit.record_with(outcome, || ClassifyStream::describe(&self.0, Err(error)));
     }
 
     fn pass(response: Response<B>) -> Self::Response {

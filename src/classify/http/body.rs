@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{ClassifyEos, tracked::Tracked};
+use crate::breaker::Cause;
 
 pin_project! {
     /// The body of a response of [`AtEndOfStream`](super::AtEndOfStream), which carries the permit
@@ -67,7 +68,7 @@ impl<B: Body, T: ClassifyEos> Body for TrackedBody<B, T> {
         let frame = ready!(guard.during(|| this.body.as_mut().poll_frame(cx)));
         match &frame {
             None => this.tracked.complete(None),
-            Some(Err(_)) => this.tracked.failed(),
+            Some(Err(_)) => this.tracked.failed(Cause::of_type::<B::Error>),
             Some(Ok(frame)) => {
                 if let Some(trailers) = frame.trailers_ref() {
                     this.tracked.complete(Some(trailers));
@@ -108,7 +109,7 @@ impl<T> PanicGuard<'_, T> {
 impl<T> Drop for PanicGuard<'_, T> {
     #[cold]
     fn drop(&mut self) {
-        self.0.failed();
+        self.0.failed(|| Cause::new("panic"));
     }
 }
 

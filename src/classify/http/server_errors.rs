@@ -5,7 +5,11 @@ use std::convert::Infallible;
 use http::{Extensions, HeaderMap, StatusCode};
 
 use super::{ClassifiedResponse, ClassifyStream, retry_after::retry_after};
-use crate::{breaker::Rejected, circuit::Outcome, classify::Classify};
+use crate::{
+    breaker::{Cause, Rejected},
+    circuit::Outcome,
+    classify::{Classify, cause_of},
+};
 
 /// Server errors (5xx) and errors of the inner service are failures.
 ///
@@ -13,6 +17,8 @@ use crate::{breaker::Rejected, circuit::Outcome, classify::Classify};
 /// `Retry-After`, and that of a failure, becomes the open time if the circuit opens meanwhile. All
 /// other statuses are successes. A response that a breaker further in answered a rejection with,
 /// which carries the [`Rejected`] in its extensions, is ignored.
+///
+/// A failure is described as `http_status` with the code, or by its error.
 ///
 /// With the feature `reqwest` it also classifies the results of a `reqwest::Client`, whose builder
 /// and redirect errors are the caller's own and are ignored.
@@ -30,6 +36,10 @@ impl<B, Err: 'static> Classify<http::Response<B>, Err> for ServerErrorsAsFailure
             Err(error) => of_error(error),
         }
     }
+
+    fn describe(&self, result: Result<&http::Response<B>, &Err>) -> Option<Cause> {
+        Some(describe(result.map(http::Response::status)))
+    }
 }
 
 impl<B, Err: 'static> ClassifyStream<B, Err> for ServerErrorsAsFailures {
@@ -42,6 +52,18 @@ impl<B, Err: 'static> ClassifyStream<B, Err> for ServerErrorsAsFailures {
 
     fn classify_error(&self, error: &Err) -> Outcome {
         of_error(error)
+    }
+
+    fn describe(&self, result: Result<&http::Response<B>, &Err>) -> Option<Cause> {
+        Some(describe(result.map(http::Response::status)))
+    }
+}
+
+/// `http_status` and the code, or what is known of an error.
+pub(in crate::classify) fn describe<Err: 'static>(result: Result<StatusCode, &Err>) -> Cause {
+    match result {
+        Ok(status) => Cause::new("http_status").with_message(status.as_str().to_owned()),
+        Err(error) => cause_of(error),
     }
 }
 

@@ -5,8 +5,9 @@ use std::{convert::Infallible, sync::Arc};
 use http::{HeaderMap, Response};
 
 use crate::{
+    breaker::Cause,
     circuit::Outcome,
-    classify::{Classify, ErrorsAsFailures},
+    classify::{Classify, Described, ErrorsAsFailures, cause_of},
 };
 
 /// Says what a response means to the circuit, at its headers or at the end of its body.
@@ -28,6 +29,15 @@ pub trait ClassifyStream<B, Err> {
 
     /// What an error means that came in place of a response.
     fn classify_error(&self, error: &Err) -> Outcome;
+
+    /// What a failed call failed with whose response or error this is: as
+    /// [`Classify::describe`], but not asked about the end of a body.
+    fn describe(&self, result: Result<&Response<B>, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        result.err().map(cause_of)
+    }
 }
 
 /// What the head of a response said.
@@ -44,6 +54,12 @@ pub enum ClassifiedResponse<T> {
 pub trait ClassifyEos {
     /// What the trailers say; none if the stream ended without any.
     fn classify_eos(&self, trailers: Option<&HeaderMap>) -> Outcome;
+
+    /// What the call failed with, where the end of the stream says that it failed. Default: nothing.
+    fn describe_eos(&self, trailers: Option<&HeaderMap>) -> Option<Cause> {
+        let _ = trailers;
+        None
+    }
 }
 
 /// For classifiers whose verdict is always ready at the headers.
@@ -79,6 +95,13 @@ impl<C: ClassifyStream<B, Err>, B, Err> ClassifyStream<B, Err> for Arc<C> {
     fn classify_error(&self, error: &Err) -> Outcome {
         (**self).classify_error(error)
     }
+
+    fn describe(&self, result: Result<&Response<B>, &Err>) -> Option<Cause>
+    where
+        Err: 'static,
+    {
+        ClassifyStream::describe(&**self, result)
+    }
 }
 
 /// Errors of the inner service and of the body are failures.
@@ -91,5 +114,26 @@ impl<B, Err> ClassifyStream<B, Err> for ErrorsAsFailures {
 
     fn classify_error(&self, error: &Err) -> Outcome {
         Classify::<Response<B>, Err>::classify(self, Err(error))
+    }
+}
+
+/// What happens at the end of a body is described by the classifier itself.
+impl<C, D, B, Err> ClassifyStream<B, Err> for Described<C, D>
+where
+    C: ClassifyStream<B, Err>,
+    D: Fn(Result<&Response<B>, &Err>) -> Option<Cause>,
+{
+    type ClassifyEos = C::ClassifyEos;
+
+    fn classify_response(&self, response: &Response<B>) -> ClassifiedResponse<C::ClassifyEos> {
+        self.parts().0.classify_response(response)
+    }
+
+    fn classify_error(&self, error: &Err) -> Outcome {
+        self.parts().0.classify_error(error)
+    }
+
+    fn describe(&self, result: Result<&Response<B>, &Err>) -> Option<Cause> {
+        (self.parts().1)(result)
     }
 }

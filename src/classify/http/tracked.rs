@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use super::ClassifyEos;
 use crate::{
-    breaker::{AnsweredCall, Handle, Permit},
+    breaker::{AnsweredCall, Cause, Describe, Handle, Permit},
     circuit::Outcome,
     classify::ask,
 };
@@ -88,17 +88,18 @@ impl<T> Tracked<T> {
     }
 
     /// The stream failed.
-    pub(super) fn failed(&mut self) {
-        self.end(Outcome::FAILURE);
+    pub(super) fn failed(&mut self, cause: impl Fn() -> Cause) {
+        end(self.take(), Outcome::FAILURE, &mut || Some(cause()));
     }
+}
 
-    fn end(&mut self, outcome: Outcome) {
-        match self.take() {
-            Stage::Waiting(permit) => permit.record(outcome),
-            Stage::Streaming(call, _) => call.record(outcome),
-            Stage::Probed(handle) if outcome.is_failed() => handle.book_apart(outcome),
-            Stage::Probed(_) | Stage::Ended => {}
-        }
+fn end(stage: Stage, outcome: Outcome, describe: Describe<'_>) {
+    match stage {
+        Stage::Waiting(permit) => permit.record_with(outcome, describe),
+        Stage::Streaming(call, _) if outcome.is_plain_success() => call.record(outcome),
+        Stage::Streaming(call, _) => call.record_with(outcome, describe),
+        Stage::Probed(handle) if outcome.is_failed() => handle.book_apart(outcome, describe),
+        Stage::Probed(_) | Stage::Ended => {}
     }
 }
 
@@ -112,7 +113,8 @@ impl<T: ClassifyEos> Tracked<T> {
             (None, Stage::Streaming(_, verdict)) => *verdict,
             (None, _) => Outcome::SUCCESS,
         };
-        self.end(outcome);
+        let stage = self.take();
+        end(stage, outcome, &mut || self.eos.as_ref()?.describe_eos(trailers));
     }
 
     fn handle(&self) -> Option<&Handle> {
