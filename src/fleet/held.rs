@@ -24,6 +24,15 @@ impl Leases {
         self.lock().remove(service).map(|held| held.lease.token)
     }
 
+    /// Forgets the lease on a round that a change of the circuit ended, unless it was taken since: to
+    /// outwait another process's round is such a change, and the lease that follows is not its end.
+    pub(super) fn forget_before(&self, service: &ServiceName, generation: u64) {
+        let mut held = self.lock();
+        if held.get(service).is_some_and(|held| held.taken_in < generation) {
+            held.remove(service);
+        }
+    }
+
     pub(super) fn get(&self, service: &ServiceName) -> Option<Held> {
         self.lock().get(service).cloned()
     }

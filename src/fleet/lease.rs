@@ -97,6 +97,8 @@ pub(super) struct Held {
     pub(super) began: Moment,
     /// How many calls had been admitted when it was taken.
     pub(super) admitted_before: u64,
+    /// The generation of the circuit that it was taken in. The round that it is for began after it.
+    pub(super) taken_in: u64,
 }
 
 /// What a holder has to do next.
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn probes_are_admitted_for_half_the_term_from_when_it_was_begun_to_be_taken() {
-        let held = Held { lease: lease(1, 0), began: at(10), admitted_before: 5 };
+        let held = Held { lease: lease(1, 0), began: at(10), admitted_before: 5, taken_in: 1 };
         assert_eq!(held.admits_for(at(11)), 3 * SECOND);
         assert_eq!(held.admits_for(at(14)), Duration::ZERO);
         assert_eq!(held.admits_for(at(99)), Duration::ZERO);
@@ -225,7 +227,12 @@ mod tests {
 
     #[test]
     fn a_lease_is_renewed_while_it_is_used_and_given_back_when_nobody_calls() {
-        let held = |renewals| Held { lease: lease(1, renewals), began: at(10), admitted_before: 5 };
+        let held = |renewals| Held {
+            lease: lease(1, renewals),
+            began: at(10),
+            admitted_before: 5,
+            taken_in: 1,
+        };
         for (renewals, admitted, now, upkeep) in [
             (0, 5, 10, Upkeep::Wait(SECOND)),
             (0, 5, 13, Upkeep::Wait(SECOND)),

@@ -145,7 +145,12 @@ impl Shared {
             Written::Conflict => Ok(false),
             Written::Taken(version) => {
                 self.counters.leased(taken_over);
-                let held = Held { lease, began, admitted_before: breaker.admitted() };
+                let held = Held {
+                    lease,
+                    began,
+                    admitted_before: breaker.admitted(),
+                    taken_in: breaker.snapshot().generation,
+                };
                 self.leases.insert(service, held.clone());
                 breaker.committed(State::HalfOpen, version);
                 let lasting = held.admits_for(self.clock.boot());

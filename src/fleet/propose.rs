@@ -27,7 +27,7 @@ impl Shared {
                 _ if transition.by == Origin::Peer => {
                     if transition.from == State::HalfOpen {
                         // What the round would have decided is another process's to decide.
-                        self.leases.take(breaker.service());
+                        self.leases.forget_before(breaker.service(), transition.generation);
                     }
                     continue;
                 }

@@ -116,6 +116,33 @@ async fn the_late_result_of_a_lost_lease_changes_nothing() {
     assert!(events.iter().all(|event| event.to != Some(State::Closed)), "{events:?}");
 }
 
+/// The circuit left the round of the one that died before it took the lease over, and was told of
+/// that after.
+#[tokio::test(start_paused = true)]
+async fn what_a_round_came_to_that_was_taken_over_is_for_all() {
+    let store = memory();
+    let faults = Faults::new();
+    let faulty = Arc::new(FaultyStore::new(MemoryStore::clone(&store), &faults));
+    let (one, two, three) = (start(&faulty).await, start(&store).await, start(&store).await);
+    open(&one, &two).await;
+    let [here, there, elsewhere] =
+        [&one, &two, &three].map(|registry| registry.breaker("a").unwrap());
+    let _dies = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    faults.set_all(Fault::error());
+    let theirs = probe(&there).await;
+    reaches(&elsewhere, State::HalfOpen).await;
+    // It is renewed for as long as the probe takes.
+    tokio::time::sleep(secs(30)).await;
+    assert_eq!(elsewhere.try_acquire().unwrap_err().reason, RejectReason::AwaitingGrant);
+    theirs.success();
+    let clock = stopwatch();
+    reaches(&elsewhere, State::Closed).await;
+    assert!(clock() < secs(1), "{:?}", clock());
+    let stats = [two.stats().coordinator, three.stats().coordinator];
+    assert_eq!(stats.map(|stats| (stats.takeovers, stats.lost)), [(1, 0), (0, 0)]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_fleet_that_is_called_once_a_minute_closes_again() {
     let store = memory();
