@@ -178,7 +178,7 @@ fn record(row: Row) -> &'static CircuitRecord {
 
 impl Process {
     fn held((token, renewals, age): (u8, u8, u8)) -> Held {
-        Held { lease: lease(token, renewals), began: before(age), admitted_before: 0 }
+        Held { lease: lease(token, renewals), began: before(age), admitted_before: 0, taken_in: 0 }
     }
 
     fn learn(&mut self, rule: Rule, row: Row) {
