@@ -82,21 +82,28 @@ impl Server {
         Err(format!("Postgres does not start: {log}").into())
     }
 
-    /// Stops it at once: connections are cut off, and what was not committed is gone.
+    /// Stops it at once: connections are cut off, and what was not committed is gone. Clients that go
+    /// on connecting can keep it from ending; then it is ended as by a crash.
     ///
     /// # Errors
     ///
     /// If it does not end.
     pub async fn stop(&mut self) -> Result<(), Error> {
-        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let Some(running) = &self.running else { return Ok(()) };
         kill_process(pid_of(running.id())?, Signal::INT)?;
-        for _ in 0..600 {
+        for attempt in 0..600 {
+            let Some(running) = &mut self.running else { return Ok(()) };
             if running.try_wait()?.is_some() {
+                self.running = None;
                 return Ok(());
+            }
+            if attempt == 40 {
+                self.signal(Signal::KILL)?;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err("Postgres does not stop".into())
+        let log = fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default();
+        Err(format!("Postgres does not stop: {log}").into())
     }
 
     /// Stops all its processes where they are: it accepts connections and answers nothing.

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use crate::{Error, line::Line};
@@ -16,17 +17,17 @@ use crate::{Error, line::Line};
 /// How long a worker may be silent that has something to say.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A worker in a process of its own. It is killed when this is dropped.
+/// A worker in a process of its own, which says lines of JSON. It is killed when this is dropped.
 #[derive(Debug)]
-pub struct Worker {
+pub struct Worker<L = Line> {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: mpsc::UnboundedReceiver<Line>,
+    lines: mpsc::UnboundedReceiver<L>,
     log: Arc<Mutex<Vec<String>>>,
     readers: Vec<JoinHandle<()>>,
 }
 
-impl Worker {
+impl<L: DeserializeOwned + Send + 'static> Worker<L> {
     /// Starts the program with the arguments of a worker.
     ///
     /// # Errors
@@ -84,7 +85,7 @@ impl Worker {
     /// # Errors
     ///
     /// If it says nothing for so long, or has ended.
-    pub async fn next(&mut self, patience: Duration) -> Result<Line, Error> {
+    pub async fn next(&mut self, patience: Duration) -> Result<L, Error> {
         match tokio::time::timeout(patience, self.lines.recv()).await {
             Ok(Some(line)) => Ok(line),
             Ok(None) => Err(self.complaint("a worker ended by itself")),
@@ -100,7 +101,7 @@ impl Worker {
     }
 
     /// What it has said and nobody has heard, without waiting.
-    pub fn said(&mut self) -> Vec<Line> {
+    pub fn said(&mut self) -> Vec<L> {
         std::iter::from_fn(|| self.lines.try_recv().ok()).collect()
     }
 
@@ -128,7 +129,7 @@ impl Worker {
     /// # Errors
     ///
     /// If it cannot be killed.
-    pub fn kill(mut self) -> Result<Vec<Line>, Error> {
+    pub fn kill(mut self) -> Result<Vec<L>, Error> {
         self.child.kill()?;
         self.end()
     }
@@ -138,7 +139,7 @@ impl Worker {
     /// # Errors
     ///
     /// If it ended otherwise than well.
-    pub fn end_well(mut self) -> Result<Vec<Line>, Error> {
+    pub fn end_well(mut self) -> Result<Vec<L>, Error> {
         self.stdin = None;
         let lines = self.end()?;
         let status = self.child.wait()?;
@@ -148,7 +149,7 @@ impl Worker {
         Ok(lines)
     }
 
-    fn end(&mut self) -> Result<Vec<Line>, Error> {
+    fn end(&mut self) -> Result<Vec<L>, Error> {
         self.child.wait()?;
         for reader in self.readers.drain(..) {
             reader.join().map_err(|_| "a reader of a worker panicked")?;
@@ -157,7 +158,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl<L> Drop for Worker<L> {
     fn drop(&mut self) {
         // It may have ended already.
         let _ = self.child.kill();

@@ -161,7 +161,8 @@ async fn listen(registry: &Registry, load: Load, on: &AtomicBool) -> Result<(), 
 }
 
 /// What comes on the standard input; it ends where that ends.
-fn orders() -> mpsc::UnboundedReceiver<String> {
+#[must_use]
+pub fn orders() -> mpsc::UnboundedReceiver<String> {
     let (sender, orders) = mpsc::unbounded_channel();
     // Not a task: a read of the standard input cannot be given up.
     std::thread::spawn(move || {

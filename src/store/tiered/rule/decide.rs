@@ -39,8 +39,13 @@ impl Write {
                 Work::Remove { .. } => !current.is_record(),
                 Work::Settle { .. } => false,
             };
+            let version = match self.work {
+                // The version of the next one is not that of this write.
+                Work::Swap { change, next, .. } if change != seen.change => next,
+                _ => seen.version,
+            };
             return self.end(if mine {
-                Verdict::Committed { version: seen.version, owed: None }
+                Verdict::Committed { version, owed: None }
             } else {
                 Verdict::Conflict
             });

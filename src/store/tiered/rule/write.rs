@@ -262,6 +262,18 @@ mod tests {
     }
 
     #[test]
+    fn a_write_that_others_brought_up_and_wrote_over_has_its_own_version_not_theirs() {
+        let was = held(seen(0, 4, 1));
+        let change = ChangeId::new(9).unwrap();
+        let brought_up = held(seen(0, 5, 9));
+        let next = held(Seen { root: ChangeId::new(2).unwrap(), before: change, ..seen(0, 6, 2) });
+        for now in [brought_up, next] {
+            let asked = play(work(), &[was, was, Answer::Accepted, Answer::Refused, now, now]);
+            assert_eq!(end(&asked), committed(0, 5, None));
+        }
+    }
+
+    #[test]
     fn a_write_without_the_durable_store_opens_an_epoch() {
         let was = held(seen(0, 4, 1));
         let asked = play(work(), &[was, Answer::Failed, Answer::Accepted]);
