@@ -21,7 +21,7 @@ const BATCH: u32 = 5_000;
 const ROUNDS: u32 = 400;
 
 /// Slow calls count; nothing here is slow, and failures open nothing.
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings::builder()
         .failure_threshold(None)
         .slow_call_rate_threshold(1.0)
@@ -55,11 +55,7 @@ async fn with<S: StateStore + HistoryStore>(
 
     let before: Vec<u64> = Operation::ALL.iter().map(|&it| faults.calls(it)).collect();
     let started = Instant::now();
-    let (without, with) = compare(&alone, &remembered, |breaker| {
-        if let Ok(permit) = breaker.try_acquire() {
-            permit.success();
-        }
-    });
+    let (without, with) = compare(&alone, &remembered, succeed);
     let seconds = started.elapsed().as_secs_f64();
     let commands: Vec<_> = std::iter::zip(Operation::ALL, before)
         .map(|(operation, before)| (operation, faults.calls(*operation) - before))
@@ -103,9 +99,15 @@ async fn with<S: StateStore + HistoryStore>(
     Ok(())
 }
 
+pub(crate) fn succeed(breaker: &Breaker) {
+    if let Ok(permit) = breaker.try_acquire() {
+        permit.success();
+    }
+}
+
 /// The fastest round of each, in nanoseconds a call; rounds alternate, so that a machine that changes
 /// its speed changes it for both.
-fn compare(one: &Breaker, two: &Breaker, call: impl Fn(&Breaker)) -> (f64, f64) {
+pub(crate) fn compare(one: &Breaker, two: &Breaker, call: impl Fn(&Breaker)) -> (f64, f64) {
     let mut best = (f64::MAX, f64::MAX);
     for _ in 0..ROUNDS {
         best.0 = best.0.min(batch(one, &call));

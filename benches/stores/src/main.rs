@@ -1,5 +1,6 @@
 //! Measures what a memory costs: calls with a store behind them, transitions, the journal, a start
-//! with many circuits. Each figure has another one of the same run beside it, since machines differ.
+//! with many circuits, a fleet. Each figure has another one of the same run beside it, since machines
+//! differ.
 //!
 //! ```text
 //! cargo run --release -p tower-breaker-bench-stores -- --check
@@ -10,6 +11,7 @@
 
 mod calls;
 mod databases;
+mod fleet;
 mod journal;
 mod raw;
 mod redis;
@@ -29,7 +31,9 @@ Measures what the stores and the journal of tower-breaker cost.
 
   --check           exit with 1 if a target is missed
   --only TEXT       only the parts whose name contains TEXT:
-                    calls, transitions, journal, restart, watching, redis
+                    calls, transitions, journal, restart, watching, redis,
+                    fleet following, fleet calls, fleet idle (these three need both
+                    servers)
   --no-postgres     leave Postgres out
   --no-redis        leave Redis out
 ";
@@ -74,12 +78,25 @@ async fn main() -> Result<ExitCode> {
     if wanted("restart") {
         restart::measure(&mut report).await?;
     }
-    if redis && wanted("redis") {
-        let url = std::env::var("TOWER_BREAKER_REDIS_URL").map_err(|_| {
+    if redis && ["redis", "fleet following", "fleet calls", "fleet idle"].into_iter().any(wanted) {
+        let redis = std::env::var("TOWER_BREAKER_REDIS_URL").map_err(|_| {
             "TOWER_BREAKER_REDIS_URL is not set: run scripts/bench-stores, which starts a server, or \
              leave Redis out with --no-redis"
         })?;
-        redis::measure(&mut report, &url).await?;
+        if wanted("redis") {
+            redis::measure(&mut report, &redis).await?;
+        }
+        if let Some(url) = url.as_deref() {
+            if wanted("fleet following") {
+                fleet::following(&mut report, url, &redis).await?;
+            }
+            if wanted("fleet calls") {
+                fleet::calls(&mut report, url, &redis).await?;
+            }
+            if wanted("fleet idle") {
+                fleet::idle(&mut report, url, &redis).await?;
+            }
+        }
     }
     if wanted("watching") {
         watching::measure(&mut report).await?;
