@@ -96,6 +96,16 @@ impl Mirror {
         older && self.lose(stored.service())
     }
 
+    /// Whether there are tombstones that are at least so old.
+    pub(super) fn has_tombstones(&self, age: Duration, now: Moment) -> bool {
+        self.lock().values().any(|known| known.is_tombstone_of(age, now))
+    }
+
+    /// Forgets those tombstones. What the store still has of them is read again.
+    pub(super) fn forget_tombstones(&self, age: Duration, now: Moment) {
+        self.lock().retain(|_, known| !known.is_tombstone_of(age, now));
+    }
+
     /// What people set that a circuit was not told of: whoever takes it tells it.
     pub(crate) fn take_orders(&self, service: &ServiceName) -> Orders {
         let mut known = self.lock();
@@ -135,6 +145,15 @@ impl Known {
         };
         known.sight(read_at);
         known
+    }
+
+    fn is_tombstone_of(&self, age: Duration, now: Moment) -> bool {
+        match &self.stored {
+            Some(Stored::Tombstone(tombstone)) => {
+                tombstone.age.saturating_add(now.since(self.read_at)) >= age
+            }
+            _ => false,
+        }
     }
 
     fn sight(&mut self, now: Moment) {
@@ -235,6 +254,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{Timestamp, Tombstone};
 
     fn record(state: u64, override_: u64) -> CircuitRecord {
         let mut record = CircuitRecord::new(ServiceName::new("a").unwrap());
@@ -291,6 +311,26 @@ mod tests {
         assert_eq!(mirror.get(&service).unwrap().record().unwrap().override_.version.counter, 1);
         assert_eq!(mirror.take_lost(&service).unwrap().override_.version.counter, 2);
         assert_eq!(mirror.take_lost(&service), None);
+    }
+
+    #[test]
+    fn tombstones_are_forgotten_once_they_are_old() {
+        let mirror = Mirror::default();
+        let service = ServiceName::new("a").unwrap();
+        let minute = Duration::from_secs(60);
+        let tombstone = Tombstone::of(&record(3, 1), Timestamp::EPOCH);
+        mirror.learn(Stored::Tombstone(tombstone), Moment::ZERO);
+        let nearly = Moment::ZERO + Duration::from_secs(59);
+        assert!(!mirror.has_tombstones(minute, nearly));
+        mirror.forget_tombstones(minute, nearly);
+        assert!(mirror.get(&service).is_some());
+        let old = Moment::ZERO + minute;
+        assert!(mirror.has_tombstones(minute, old));
+        mirror.forget_tombstones(minute, old);
+        assert!(mirror.get(&service).is_none());
+        mirror.learn(Stored::Record(record(1, 0)), Moment::ZERO);
+        mirror.forget_tombstones(Duration::ZERO, old);
+        assert!(mirror.get(&service).is_some(), "no tombstone");
     }
 
     #[test]

@@ -40,8 +40,14 @@ impl Coordinator {
             }
         }
         let age = self.shared.options.tombstones;
+        // Every process knows of every tombstone: where there is none, no store has to look.
+        if !self.shared.mirror.has_tombstones(age, now) {
+            return;
+        }
         let forgotten = self.shared.store.forget_tombstones(age, 1000);
         // What is left is forgotten the next time.
-        let _ = self.shared.in_time("forget_tombstones", forgotten).await;
+        if self.shared.in_time("forget_tombstones", forgotten).await.is_ok() {
+            self.shared.mirror.forget_tombstones(age, now);
+        }
     }
 }

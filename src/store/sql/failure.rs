@@ -48,6 +48,7 @@ impl Failure {
     }
 
     /// Whether a column was given nothing that must have something: a run without an instance.
+    #[cfg(feature = "postgres")]
     pub(super) fn is_missing_value(&self) -> bool {
         self.code().is_some_and(|code| matches!(&*code, "1299" | "23502"))
     }
