@@ -50,7 +50,7 @@ impl Failure {
     /// Whether a column was given nothing that must have something: a run without an instance.
     #[cfg(feature = "postgres")]
     pub(super) fn is_missing_value(&self) -> bool {
-        self.code().is_some_and(|code| matches!(&*code, "1299" | "23502"))
+        self.code().is_some_and(|code| code == "23502")
     }
 
     /// Whether SQLite says that a table is missing.

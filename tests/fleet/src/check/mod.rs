@@ -1,6 +1,6 @@
 //! Whether a fleet kept its contract, by what was said and received.
 //!
-//! Pure: it reads a [`Log`](crate::log::Log). What the contract excepts is counted, and has to be
+//! Pure: it reads a [`Log`](crate::log). What the contract excepts is counted, and has to be
 //! explained by a fault that was logged.
 
 mod chain;
