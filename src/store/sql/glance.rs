@@ -2,24 +2,33 @@
 
 use std::{
     path::PathBuf,
+    pin::pin,
     time::{Duration, SystemTime},
 };
 
 use sea_orm::QueryResult;
 
-use super::{db::Db, failure::Failure, kept::Kept, statement::Sql, together::Together};
+use futures_util::future::{pending, select};
+
+use super::{
+    db::Db, failure::Failure, file_hints::FileHints, kept::Kept, statement::Sql, together::Together,
+};
 use crate::store::StoreError;
 
 /// How many looks at the file there are from one that asks the database to the next.
 const LOOKS: u32 = 10;
+/// How long after a hint it is looked, so that the writes of one commit are seen together.
+const TOGETHER: Duration = Duration::from_millis(1);
 
-/// Looks at the write-ahead log from outside, which costs next to nothing and tells of each write where
-/// the file system notes the times of writes well; and every few looks at `PRAGMA data_version`, which
-/// moves when another connection commits. It is counted for each connection, so this one is not shared.
+/// Is told of writes to the write-ahead log where the platform tells; looks at it from outside at an
+/// interval, which costs next to nothing and sees each write where the file system notes the times of
+/// writes well; and every few looks at `PRAGMA data_version`, which moves when another connection
+/// commits. It is counted for each connection, so this one is not shared.
 #[derive(Debug)]
 pub(super) struct Glance {
     connection: Kept,
     log: PathBuf,
+    hints: Option<FileHints>,
     looks: u32,
     /// When the log was written to, and how long it was.
     written: Option<(SystemTime, u64)>,
@@ -32,13 +41,14 @@ pub(super) struct Glance {
 impl Glance {
     pub(super) fn new(connection: Kept) -> Self {
         let log = connection.log();
-        Self { connection, log, looks: 0, written: None, again: false, seen: None }
+        let hints = FileHints::of(&log);
+        Self { connection, log, hints, looks: 0, written: None, again: false, seen: None }
     }
 
     /// Waits for a commit, looking at the interval. An error is one too: whoever looks closer is told.
     pub(super) async fn committed(&mut self, db: &Db, interval: Duration) {
         loop {
-            tokio::time::sleep(interval).await;
+            self.due(interval).await;
             let written = self.is_log_written();
             if written || std::mem::take(&mut self.again) {
                 self.again = written;
@@ -53,6 +63,20 @@ impl Glance {
                 return;
             }
         }
+    }
+
+    /// Waits until it is time to look.
+    async fn due(&self, interval: Duration) {
+        let hint = async {
+            match &self.hints {
+                Some(hints) => {
+                    hints.written().await;
+                    tokio::time::sleep(TOGETHER).await;
+                }
+                None => pending().await,
+            }
+        };
+        select(pin!(tokio::time::sleep(interval)), pin!(hint)).await;
     }
 
     fn is_log_written(&mut self) -> bool {

@@ -57,6 +57,8 @@ mod checkpoint;
 mod db;
 mod events;
 mod failure;
+#[cfg(feature = "sqlite")]
+mod file_hints;
 mod findings;
 mod fleet_store;
 #[cfg(feature = "sqlite")]
