@@ -17,6 +17,8 @@ use crate::store::StoreError;
 
 /// How many looks at the file there are from one that asks the database to the next.
 const LOOKS: u32 = 10;
+/// How many times as long the interval is where the platform tells.
+const SELDOM: u32 = 5;
 /// How long after a hint it is looked, so that the writes of one commit are seen together.
 const TOGETHER: Duration = Duration::from_millis(1);
 
@@ -76,6 +78,7 @@ impl Glance {
                 None => pending().await,
             }
         };
+        let interval = if self.hints.is_some() { interval * SELDOM } else { interval };
         select(pin!(tokio::time::sleep(interval)), pin!(hint)).await;
     }
 

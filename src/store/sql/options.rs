@@ -73,8 +73,8 @@ impl SqlStoreBuilder {
     /// How often [`watch`](crate::store::StateStore::watch) looks for changes, at least 1 ms: every
     /// 10 ms on SQLite, where it first looks whether the file was written to, and every second on
     /// Postgres unless set. A change is told at once too: on SQLite by the operating system, where it
-    /// tells of writes to files, on Postgres by `LISTEN`, unless there is a proxy between that pools
-    /// transactions.
+    /// tells of writes to files, where the interval is five times as long, on Postgres by `LISTEN`, unless
+    /// there is a proxy between that pools transactions.
     #[must_use]
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval.max(Duration::from_millis(1)));
