@@ -8,4 +8,5 @@ mod operators;
 mod outages;
 mod peers;
 mod restarts;
+mod scopes;
 mod support;

@@ -1,26 +1,17 @@
 //! Processes that probe under leases: every order of reads, writes, lost answers, deaths and time.
 
-use std::{sync::LazyLock, time::Duration};
+use std::time::Duration;
 
+use super::world::*;
 use crate::{
-    breaker::ServiceName,
-    circuit::{Moment, State, Version},
+    circuit::{State, Version},
     explore::{Explored, Model, Outcome, explore},
     fleet::{
-        lease::{Claim, Held, Sighting, Upkeep, claim},
+        lease::{Claim, Sighting, Upkeep, claim},
         merge::{Basis, StateChange, Step as Merged, state_step},
     },
-    store::{CircuitRecord, Extra, Lease, RunId, StateLane, Stored},
+    store::{Extra, StateLane},
 };
-
-/// The term of a lease, in ticks of a second.
-const TERM: u8 = 4;
-/// Ages from here on are the same: longer than any rule here looks at.
-const OLD: u8 = 5;
-/// How many leases there are, and how often each is renewed.
-const TOKENS: u8 = 2;
-const RENEWALS: u8 = 1;
-const PROCESSES: usize = 2;
 
 /// Whoever admits a probe has the lease in the store.
 const ONE_HOLDER: &str = "probes_are_admitted_under_the_lease_in_the_store";
@@ -30,24 +21,6 @@ const IN_BUDGET: &str = "no_more_probes_than_the_lease_permits";
 const FENCED: &str = "late_results_change_nothing";
 /// A lease whose holder is gone is taken over.
 const TAKEN_OVER: &str = "a_lease_without_a_holder_is_taken_over";
-
-/// The rules, and known broken ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rule {
-    Sound,
-    /// The holder counts from when it was told that it has the lease.
-    CountsFromTheAnswer,
-    /// The holder admits for longer than the term.
-    AdmitsTooLong,
-    /// Observers wait for a quarter of the term.
-    ObserversWaitTooShort,
-    /// Observers begin anew with each version that they see.
-    ObserversGoByVersions,
-    /// Observers go on from the first time that they saw the token, whatever was renewed since.
-    ObserversIgnoreRenewals,
-    /// Results are written over whatever is half-open.
-    NoFence,
-}
 
 #[derive(Clone, Copy, Debug)]
 struct Fleet {
@@ -76,150 +49,6 @@ enum Step {
     Finish(usize),
     Touch,
     Die(usize),
-}
-
-/// What the store has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Row {
-    state: u8,
-    token: u8,
-    renewals: u8,
-    version: u8,
-}
-
-const OPEN: u8 = 0;
-const HALF_OPEN: u8 = 1;
-const CLOSED: u8 = 2;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Proposal {
-    expected: u8,
-    token: u8,
-    renewals: u8,
-    /// How long ago it was begun.
-    age: u8,
-    /// The answer that waits to be heard: what the store took.
-    answer: Option<Option<Row>>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Process {
-    is_dead: bool,
-    known: Option<Row>,
-    /// How long ago it first saw the lease that it knows.
-    seen: u8,
-    /// What that would be by the sound rule, where another one says otherwise.
-    seen_soundly: u8,
-    proposal: Option<Proposal>,
-    /// Token, renewals and how long ago it began.
-    held: Option<(u8, u8, u8)>,
-    admitted: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct World {
-    row: Row,
-    tokens: u8,
-    processes: [Process; PROCESSES],
-    lost: u8,
-    deaths: u8,
-    touches: u8,
-}
-
-fn now() -> Moment {
-    Moment::ZERO + ticks(2 * OLD)
-}
-
-fn before(age: u8) -> Moment {
-    now().before(ticks(age))
-}
-
-fn ticks(ticks: u8) -> Duration {
-    Duration::from_secs(ticks.into())
-}
-
-fn lease(token: u8, renewals: u8) -> Lease {
-    Lease {
-        token: token.into(),
-        owner: RunId::new(1).unwrap(),
-        term: ticks(TERM),
-        renewals: renewals.into(),
-        budget: 1,
-    }
-}
-
-/// All that a row can be, but for its version, which no rule here looks at: made once.
-static RECORDS: LazyLock<Vec<Stored>> = LazyLock::new(|| {
-    let mut records = Vec::new();
-    for state in [State::Open, State::HalfOpen, State::Closed] {
-        for token in 0..=TOKENS {
-            for renewals in 0..=RENEWALS {
-                let mut record = CircuitRecord::new(ServiceName::new("a").unwrap());
-                record.state.state = state;
-                record.state.lease = (state == State::HalfOpen).then(|| lease(token, renewals));
-                records.push(Stored::Record(record));
-            }
-        }
-    }
-    records
-});
-
-fn stored(row: Row) -> &'static Stored {
-    let state = row.state * (TOKENS + 1) + row.token;
-    &RECORDS[usize::from(state * (RENEWALS + 1) + row.renewals)]
-}
-
-fn record(row: Row) -> &'static CircuitRecord {
-    match stored(row) {
-        Stored::Record(record) => record,
-        Stored::Tombstone(_) => unreachable!("all of them are records"),
-    }
-}
-
-impl Process {
-    fn held((token, renewals, age): (u8, u8, u8)) -> Held {
-        Held { lease: lease(token, renewals), began: before(age), admitted_before: 0, taken_in: 0 }
-    }
-
-    fn learn(&mut self, rule: Rule, row: Row) {
-        if self.known.is_some_and(|known| known.version > row.version) {
-            return;
-        }
-        let seen = before(self.seen);
-        let before = self.known.and_then(|known| Sighting::of(record(known), None, seen));
-        let after = Sighting::of(record(row), before, now());
-        let sound = if after.is_some() && after == before { self.seen } else { 0 };
-        let same = |known: Row| known.token == row.token && known.state == row.state;
-        if rule == Rule::ObserversGoByVersions {
-            let seen_before =
-                self.known.is_some_and(|known| same(known) && known.renewals == row.renewals);
-            self.seen_soundly = if seen_before { self.seen_soundly } else { 0 };
-        }
-        self.seen = match rule {
-            Rule::ObserversGoByVersions if self.known == Some(row) => self.seen,
-            Rule::ObserversGoByVersions => 0,
-            Rule::ObserversIgnoreRenewals if self.known.is_some_and(same) => self.seen,
-            Rule::ObserversIgnoreRenewals => 0,
-            _ => sound,
-        };
-        self.known = Some(row);
-    }
-
-    fn grow_older(&mut self) {
-        let older = |age: &mut u8| *age = (*age + 1).min(OLD);
-        if self.known.is_some_and(|known| known.state == HALF_OPEN) {
-            older(&mut self.seen);
-            if self.seen_soundly < OLD {
-                self.seen_soundly += u8::from(self.seen_soundly > 0 || self.seen > 0);
-            }
-        }
-        if let Some(proposal) = &mut self.proposal {
-            older(&mut proposal.age);
-        }
-        if let Some((_, _, age)) = &mut self.held {
-            older(age);
-        }
-    }
 }
 
 impl Fleet {

@@ -3,3 +3,4 @@
 
 mod leases;
 mod quorums;
+mod world;
