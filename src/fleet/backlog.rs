@@ -115,6 +115,11 @@ impl Backlog {
         self.changes.iter().any(|change| !matches!(change.what, What::State(_)))
     }
 
+    /// Whether there is a change of that lane among them.
+    pub(super) fn has(&self, lane: Lane) -> bool {
+        self.changes.iter().any(|change| change.what.lane() == lane)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }

@@ -13,7 +13,7 @@ use tokio::time::MissedTickBehavior;
 use super::{
     backlog::Backlog,
     probing::Asked,
-    shared::{Alone, Shared, Uncommitted},
+    shared::{Shared, Uncommitted},
 };
 use crate::{
     breaker::{Breaker, ServiceName},
@@ -95,10 +95,7 @@ impl Coordinator {
 
     /// Works until it is stopped, then commits what is left until the deadline of that.
     pub(crate) async fn run(mut self) -> Uncommitted {
-        let left = self.work().await;
-        // Also if it panicked: circuits that wait for a grant would wait for ever.
-        drop(Alone(&self.shared));
-        left
+        self.work().await
     }
 
     async fn work(&mut self) -> Uncommitted {
@@ -153,11 +150,11 @@ impl Coordinator {
             // It ends at the deadline, since each operation of the store does.
             let result = self.settle_all().await;
             self.note(&result);
-            if result.is_err() {
-                tokio::select! {
-                    () = &mut over => break,
-                    () = tokio::time::sleep(self.pause) => {}
-                }
+            // Also without a pause it is looked whether the time is over.
+            tokio::select! {
+                biased;
+                () = &mut over => break,
+                () = tokio::time::sleep(self.pause) => {}
             }
         }
         let mut left = self.shared.dirty.names();
@@ -249,12 +246,15 @@ impl Coordinator {
     /// Takes up a circuit that opened, or that waits for another process's round.
     pub(super) fn opened(&mut self, service: &ServiceName, breaker: &Breaker) {
         let here = breaker.underlying();
-        if breaker.gate() != Gate::Granted || self.asking.contains_key(service) {
-            return;
-        }
         // Zero in another process's round: how long that lasts is looked up then.
         let left = here.open_for.saturating_sub(here.elapsed);
-        let at = self.shared.clock.now() + left + jitter();
+        let now = self.shared.clock.now();
+        // One that was to be seen to later was about another opening.
+        let known = self.asking.get(service).is_some_and(|asking| asking.at <= now + left + JITTER);
+        if breaker.gate() != Gate::Granted || known {
+            return;
+        }
+        let at = now + left + jitter();
         // Nobody has to call where there is a probe of the user's own.
         let unless_rejected =
             if self.shared.options.probe.is_some() { None } else { Some(breaker.rejected()) };
@@ -298,6 +298,13 @@ impl Coordinator {
             self.leases_due = next.map(|next| self.shared.clock.now() + next);
         }
         Ok(())
+    }
+}
+
+/// Also if it panicked, or its runtime ended: circuits that wait for a grant would wait for ever.
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        self.shared.coordinate(false);
     }
 }
 

@@ -84,25 +84,28 @@ impl Shared {
     /// The change that closes a circuit for all once its override is lifted.
     pub(super) fn lifted(&self, breaker: &Breaker, at: Moment) -> Option<Change> {
         let service = breaker.service();
-        self.gates.scope(service).quorum()?;
+        let quorum = self.gates.scope(service).quorum()?;
         let known = self.mirror.get(service)?;
-        let from = known.record()?.state.state;
+        let record = known.record()?;
+        let from = record.state.state;
         if from == State::Closed {
             return None;
         }
         let mut lane = figures(&breaker.snapshot(), breaker);
         lane.change_id = ChangeId::random();
         lane.reason = Some("an override was lifted".to_owned());
+        let mut change = StateChange {
+            from,
+            lane,
+            age: Duration::ZERO,
+            forced: true,
+            lease: None,
+            about: None,
+            extra: Extra::new(),
+        };
+        self.end_round(record, quorum, &mut change);
         Some(Change {
-            what: What::State(Box::new(StateChange {
-                from,
-                lane,
-                age: Duration::ZERO,
-                forced: true,
-                lease: None,
-                about: None,
-                extra: Extra::new(),
-            })),
+            what: What::State(Box::new(change)),
             event: (self.ids)(),
             at,
             from,

@@ -14,6 +14,8 @@ use crate::{
 
 /// The term that is assumed of a half-open record without a lease: an earlier version wrote it.
 const ASSUMED_TERM: Duration = Duration::from_secs(60);
+/// The longest term there is: one that says more is not waited for longer.
+const LONGEST: Duration = Duration::from_secs(600);
 /// A lease that is this many terms old by the store's own clock is over for processes too that did
 /// not live long enough to see one pass.
 const BACKSTOP: u32 = 3;
@@ -77,8 +79,9 @@ pub(super) fn claim(
                 .state
                 .lease
                 .as_ref()
-                .map_or((ASSUMED_TERM, 0), |lease| (lease.term, lease.renewals));
-            let by_store = (term * BACKSTOP.saturating_add(renewals)).saturating_sub(age);
+                .map_or((ASSUMED_TERM, 0), |lease| (lease.term.min(LONGEST), lease.renewals));
+            let by_store = term.saturating_mul(BACKSTOP.saturating_add(renewals));
+            let by_store = by_store.saturating_sub(age);
             let by_own = seen.map_or(term, |seen| term.saturating_sub(now.since(seen.first_seen)));
             match by_own.min(by_store) {
                 Duration::ZERO => Claim::Take,
@@ -206,6 +209,15 @@ mod tests {
         let seen = Sighting::of(&record, None, at(10));
         assert_eq!(claim(&record, seen, 5 * TERM - SECOND, at(10)), Claim::Wait(SECOND));
         assert_eq!(claim(&record, seen, 5 * TERM, at(10)), Claim::Take);
+    }
+
+    #[test]
+    fn a_lease_that_says_it_lasts_for_ever_does_not() {
+        let mut record = half_open(7, u32::MAX);
+        record.state.lease.as_mut().unwrap().term = Duration::MAX;
+        let seen = Sighting::of(&record, None, at(0));
+        assert_eq!(claim(&record, seen, Duration::ZERO, at(599)), Claim::Wait(SECOND));
+        assert_eq!(claim(&record, seen, Duration::ZERO, at(600)), Claim::Take);
     }
 
     #[test]

@@ -174,6 +174,8 @@ impl Member {
     /// What the windows of closed circuits hold that a rate is set for.
     fn windows(&self) -> Vec<WindowSummary> {
         let snapshots = self.circuits.names().into_iter().filter_map(|service| {
+            // Those of this process alone are nobody else's.
+            self.gates.scope(&service).quorum()?;
             let breaker = self.circuits.find(&service)?.breaker;
             let snapshot = breaker.snapshot();
             let counts = snapshot.counts;

@@ -90,8 +90,16 @@ impl Shared {
                 }
                 Claim::Take => {}
             }
-            if self.take(&found, &known, record).await? {
-                return Ok(Asked::Settled);
+            match self.take(&found, &known, record).await {
+                Ok(true) => return Ok(Asked::Settled),
+                Ok(false) => {}
+                Err(error @ (StoreError::Corrupt { .. } | StoreError::Invalid { .. })) => {
+                    // It is this circuit's trouble alone: nobody can lease its round.
+                    self.complain(&error);
+                    breaker.set_gate(Gate::Local);
+                    return Ok(Asked::Settled);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(StoreError::unavailable("compare_and_swap", "too many other writers"))
@@ -253,8 +261,13 @@ impl Shared {
             else {
                 continue;
             };
-            // A round that is over has its result in the backlog.
-            if found.breaker.is_probing() && self.give_back(&found.breaker, &held).await.is_err() {
+            // A round that is over has its result in the backlog, and one whose probes are under way
+            // lapses: whoever took over at once would probe beside them.
+            let unused = found.breaker.admitted() <= held.admitted_before;
+            if unused
+                && found.breaker.is_probing()
+                && self.give_back(&found.breaker, &held).await.is_err()
+            {
                 return;
             }
         }

@@ -130,6 +130,8 @@ impl Shared {
         if is_lost(Lane::Settings) && !lost.settings.changes.is_empty() {
             lost_lanes.push(What::Settings(lost.settings.clone()));
         }
+        // What people set since is newer.
+        lost_lanes.retain(|lost| !backlog.has(lost.lane()));
         for what in lost_lanes {
             let mut change = Change {
                 what,

@@ -46,7 +46,11 @@ impl Shared {
         mark: Mark,
         backlog: &mut Backlog,
     ) -> Result<Settled, StoreError> {
-        let Some(found) = self.circuits.find(service) else { return Ok(Settled::Agreed) };
+        let Some(found) = self.circuits.find(service) else {
+            // A keyed circuit that was let go: nobody is left to commit for.
+            *backlog = Backlog::default();
+            return Ok(Settled::Agreed);
+        };
         self.collect(&found, mark, backlog);
         self.put_back(&found, backlog);
         backlog.blocked = false;

@@ -132,13 +132,3 @@ impl Shared {
         }
     }
 }
-
-/// Leaves the circuits on their own when it is dropped: a coordinator that ended, however it did,
-/// grants nothing.
-pub(super) struct Alone<'a>(pub(super) &'a Shared);
-
-impl Drop for Alone<'_> {
-    fn drop(&mut self) {
-        self.0.coordinate(false);
-    }
-}

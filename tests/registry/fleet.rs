@@ -193,21 +193,60 @@ async fn a_process_that_ends_leaves_its_circuits_to_themselves_and_its_lease_to_
     let (one, two) = both(&store).await;
     open(&one, &two).await;
     let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
-    let under_way = probe(&here).await;
+    here.try_acquire().unwrap_err();
     reaches(&there, State::HalfOpen).await;
     one.shutdown(secs(1)).await;
     let started = stopwatch();
     let theirs = probe(&there).await;
     assert!(started() < secs(2), "{:?}", started());
+    theirs.success();
+    reaches(&there, State::Closed).await;
     two.shutdown(secs(1)).await;
-    drop(theirs);
     // On their own both go on.
+    fail(&there, 2);
     for breaker in [&here, &there] {
         tokio::time::sleep(secs(61)).await;
-        probe(breaker).await.success();
-        reaches(breaker, State::Closed).await;
+        breaker.try_acquire().expect("its own probe").success();
+        assert_eq!(breaker.state(), State::Closed);
     }
+}
+
+/// Whoever took over at once would probe beside it.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_ends_while_it_probes_keeps_its_lease_for_the_term() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    let under_way = probe(&here).await;
+    reaches(&there, State::HalfOpen).await;
+    one.shutdown(secs(1)).await;
+    let started = stopwatch();
+    let theirs = probe(&there).await;
+    assert!(started() > secs(7), "{:?}", started());
+    assert_eq!(two.stats().coordinator.unused_leases, 0);
+    theirs.success();
+    reaches(&there, State::Closed).await;
     drop(under_way);
+}
+
+/// The second opening is shorter than what was left of the first.
+#[tokio::test(start_paused = true)]
+async fn an_opening_after_a_reset_is_seen_to_in_its_own_time() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    here.configure(settings().recovery_timeout(secs(3600)).build().unwrap());
+    fail(&here, 2);
+    reaches(&there, State::Open).await;
+    one.reset("a").unwrap();
+    reaches(&there, State::Closed).await;
+    fail(&there, 2);
+    reaches(&here, State::Open).await;
+    here.try_acquire().unwrap_err();
+    tokio::time::sleep(secs(61)).await;
+    here.try_acquire().expect("the lease was taken at the end of the second one").success();
+    reaches(&there, State::Closed).await;
 }
 
 #[tokio::test(start_paused = true)]

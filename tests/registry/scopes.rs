@@ -128,12 +128,17 @@ async fn windows_that_are_too_small_alone_open_together() {
             .defaults(rates.clone())
             .fleet_store(fleet)
             .share_windows(true)
+            .scope_for(|service| (service == "own").then_some(Scope::Instance))
             .start()
             .await
             .unwrap();
         registries.push(registry);
     }
     let breakers = circuits(&registries);
+    let own: Vec<_> = registries.iter().map(|registry| registry.breaker("own").unwrap()).collect();
+    for breaker in &own {
+        fail(breaker, 3);
+    }
     for breaker in &breakers[..3] {
         fail(breaker, 2);
         succeed(breaker, 1);
@@ -146,4 +151,5 @@ async fn windows_that_are_too_small_alone_open_together() {
     }
     let events = history(&registries[0], "a").await;
     assert_eq!(events[0].reason.as_deref(), Some("fleet_failure_rate"));
+    assert!(own.iter().all(|breaker| breaker.state() == State::Closed), "each has 3 of 10");
 }
