@@ -40,7 +40,8 @@ impl RegistryBuilder {
     /// times, one after the other, as soon as the open time is over. It says whether the service
     /// answered as it should; one that panics, or takes longer than the lease's term, failed.
     ///
-    /// Calls of users that come while it probes are rejected. In processes without a fleet
+    /// Calls of users that come while it probes may take permitted places that it has not come to
+    /// yet, and count as probes; others are rejected. In processes without a fleet
     /// ([`Scope::Instance`]), and while the store is down, calls of users probe.
     pub fn probe<F, Fut>(mut self, probe: F) -> Self
     where
