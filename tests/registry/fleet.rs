@@ -7,7 +7,7 @@ use std::sync::{
 
 use tower_breaker::{
     Outcome, Registry, State,
-    circuit::{Override, RejectReason},
+    circuit::{Gate, Override, RejectReason},
     registry::{By, RegistryError, Scope},
     store::{
         MemoryStore,
@@ -265,6 +265,26 @@ async fn an_override_that_is_lifted_while_another_probes_closes_everywhere() {
     under_way.record(Outcome::FAILURE);
     tokio::time::sleep(secs(30)).await;
     assert_eq!((here.state(), there.state()), (State::Closed, State::Closed));
+}
+
+/// The circuit was closed in between: the next opening is leased like any other.
+#[tokio::test(start_paused = true)]
+async fn a_lifted_override_ends_probing_without_a_lease() {
+    let store = memory();
+    let (one, two) = both(&store).await;
+    open(&one, &two).await;
+    let (here, there) = (one.breaker("a").unwrap(), two.breaker("a").unwrap());
+    for _ in 0..2 {
+        here.try_acquire().unwrap_err();
+        tokio::time::sleep(secs(10)).await;
+    }
+    assert_eq!(here.gate(), Gate::Single);
+    one.set_override("a", Override::ForcedOpen, By::nobody()).unwrap();
+    one.lift_override("a", By::nobody()).unwrap();
+    stored(&one, "a", State::Closed).await;
+    fail(&here, 2);
+    reaches(&there, State::Open).await;
+    assert_eq!((here.gate(), there.gate()), (Gate::Granted, Gate::Granted));
 }
 
 #[tokio::test(start_paused = true)]
